@@ -1,0 +1,116 @@
+--- Channels: a value passes from one thread to another when both are there.
+--
+-- Getters are served in the order they came, putters likewise.
+--
+-- Source: the Racket reference, "Channels"; Reppy, "Concurrent Programming in
+-- ML", chapter 3.
+-- @module quayside.channel
+
+local evt = require "quayside.evt"
+local queue = require "quayside.queue"
+
+local Channel = {__name = "quayside.channel"}
+Channel.__index = Channel
+
+local function join(waiting, event, slot, i)
+  return waiting:join {slot = slot, i = i, event = event}
+end
+
+local function withdraw(_, entry)
+  if entry.queue then entry.queue:leave(entry) end
+end
+
+local get = {
+  try = function(event)
+    local putters = event.channel.putters
+    local entry = putters.first
+    while entry do
+      putters:leave(entry)
+      local put = entry.event
+      if entry.slot:complete(entry.i, put) then return true, put.value end
+      entry = putters.first
+    end
+    return false
+  end,
+  block = function(event, slot, i)
+    return join(event.channel.getters, event, slot, i)
+  end,
+  withdraw = withdraw,
+  idle = function(event)
+    return not event.channel.putters.first
+  end,
+}
+
+local put = {
+  try = function(event)
+    local getters = event.channel.getters
+    local entry = getters.first
+    while entry do
+      getters:leave(entry)
+      if entry.slot:complete(entry.i, event.value) then return true, event end
+      entry = getters.first
+    end
+    return false
+  end,
+  block = function(event, slot, i)
+    return join(event.channel.putters, event, slot, i)
+  end,
+  withdraw = withdraw,
+  idle = function(event)
+    return not event.channel.getters.first
+  end,
+}
+
+-- A channel is an event: ready when a value can be had, which is the result.
+function Channel:__evt()
+  return self.get_evt
+end
+
+--- An event: ready when somebody takes `value`; itself as result.
+-- @param value anything but nil
+function Channel:put_evt(value)
+  if value == nil then
+    error("bad argument #1 to 'put_evt' (value expected, got nil)", 2)
+  end
+  return evt.base(put, {channel = self, value = value})
+end
+
+--- Waits until somebody takes `value`.
+-- @param value anything but nil
+function Channel:put(value)
+  if value == nil then
+    error("bad argument #1 to 'put' (value expected, got nil)", 2)
+  end
+  evt.sync(evt.base(put, {channel = self, value = value}))
+end
+
+--- Waits for a value and returns it.
+function Channel:get()
+  return evt.sync(self.get_evt)
+end
+
+--- A value, if one can be had at once; else nil.
+function Channel:try_get()
+  return evt.sync_timeout(0, self.get_evt)
+end
+
+--- A new channel.
+local function new()
+  local channel = {getters = queue.new(), putters = queue.new()}
+  channel.get_evt = evt.base(get, {channel = channel})
+  return setmetatable(channel, Channel)
+end
+
+--- Is `v` a channel?  Never raises.
+local function is_channel(v)
+  return getmetatable(v) == Channel
+end
+
+return {
+  new = new,
+  is_channel = is_channel,
+  put = Channel.put,
+  get = Channel.get,
+  try_get = Channel.try_get,
+  put_evt = Channel.put_evt,
+}

@@ -1,0 +1,82 @@
+--- Custodians: what is opened belongs to one, and goes with it.
+--
+-- Shutting a custodian down closes its listeners, ports and sockets without
+-- flushing, kills its threads, wakes every waiter, and does the same to its
+-- sub-custodians, first.
+--
+-- Source: the Racket reference, "Custodians".
+-- @module quayside.custodian
+
+local core = require "quayside.core"
+local evt = require "quayside.evt"
+
+local methods = core.methods_of "quayside.custodian"
+local metatable = core.metatable_of "quayside.custodian"
+
+-- A custodian is an event: ready when shut down, result itself.  So is a box.
+local shutdown = {
+  try = function(event)
+    if not event.custodian:is_shut_down() then return false end
+    return true, event.result
+  end,
+  block = function(event, _, i)
+    core.watch_custodian(event.custodian, i)
+  end,
+  idle = function(event)
+    return not event.custodian:is_shut_down()
+  end,
+}
+
+function metatable.__evt(custodian)
+  return evt.base(shutdown, {custodian = custodian, result = custodian})
+end
+
+local Box = {__name = "quayside.custodian_box"}
+Box.__index = Box
+
+function Box:__evt()
+  return evt.base(shutdown, {custodian = self.custodian, result = self})
+end
+
+--- The value; nil after the custodian has been shut down.
+function Box:value()
+  if self.custodian:is_shut_down() then self.content = nil end
+  return self.content
+end
+
+--- A box that holds `v` until the custodian is shut down.
+function methods.box(custodian, v)
+  if not core.is_custodian(custodian) then
+    error("bad argument #1 to 'box' (custodian expected, got "
+          .. type(custodian) .. ")", 2)
+  end
+  return setmetatable({custodian = custodian, content = v}, Box)
+end
+
+local function leave(ok, ...)
+  core.leave()
+  if not ok then error(..., 0) end
+  return ...
+end
+
+--- Calls `f(...)` with this custodian as the current one.
+-- @return the results of `f`
+function methods.with(custodian, f, ...)
+  if type(f) ~= "function" then
+    error("bad argument #1 to 'with' (function expected, got " .. type(f)
+          .. ")", 2)
+  end
+  core.enter(custodian)
+  return leave(pcall(f, ...))
+end
+
+return {
+  new = core.new_custodian,
+  current = core.current_custodian,
+  is_custodian = core.is_custodian,
+  shutdown_all = methods.shutdown_all,
+  is_shut_down = methods.is_shut_down,
+  with = methods.with,
+  managed = methods.managed,
+  box = methods.box,
+}

@@ -1,0 +1,103 @@
+--- Threads: coroutines that may wait.
+--
+-- A thread runs until it waits; then the others have their turn.  A spawned
+-- thread starts when its spawner next waits.  The main chunk is a thread, too.
+-- @module quayside.thread
+
+local core = require "quayside.core"
+local evt = require "quayside.evt"
+
+local methods = core.methods_of "quayside.thread"
+local metatable = core.metatable_of "quayside.thread"
+
+-- A thread is an event: ready when dead, result itself.
+local death = {
+  try = function(event)
+    local thread = event.thread
+    if not thread:is_dead() then return false end
+    return true, thread
+  end,
+  block = function(event, _, i)
+    core.watch_thread(event.thread, i)
+  end,
+  idle = function(event)
+    return not event.thread:is_dead()
+  end,
+}
+
+function metatable.__evt(thread)
+  return evt.base(death, {thread = thread})
+end
+
+local function restore(was, ok, ...)
+  core.break_enabled(was)
+  if not ok then error(..., 0) end
+  return ...
+end
+
+--- Calls `f(...)` with breaks enabled or disabled.
+-- @tparam boolean on
+-- @return the results of `f`
+local function with_break(on, f, ...)
+  if type(f) ~= "function" then
+    error("bad argument #2 to 'with_break' (function expected, got "
+          .. type(f) .. ")", 2)
+  end
+  local was = core.break_enabled()
+  -- Enabling lets in a break that was kept; then f is not called.
+  return restore(was, pcall(function(...)
+    core.break_enabled(on and true or false)
+    return f(...)
+  end, ...))
+end
+
+local function report(thread, err, traceback)
+  io.stderr:write("quayside: error in ", tostring(thread), ": ",
+                  tostring(err), "\n", traceback or "", "\n")
+end
+
+core.on_error(report)
+
+--- Sets what is called for the error of a thread that nobody waits for.
+-- Decided when the thread dies.
+-- @tparam function|nil handler called as `handler(thread, error, traceback)`;
+--   nil: the default, which writes to standard error
+-- @treturn function the one before
+local function on_error(handler)
+  if handler ~= nil and type(handler) ~= "function" then
+    error("bad argument #1 to 'on_error' (function expected, got "
+          .. type(handler) .. ")", 2)
+  end
+  return core.on_error(handler or report)
+end
+
+local function results_of(ok, ...)
+  core.run()
+  if not ok then error(..., 0) end
+  return ...
+end
+
+--- Runs until all threads are done, or none left can ever run.  Only the main
+-- thread may call it.
+-- @tparam[opt] function f runs first, as a thread, with the arguments behind
+-- @return the results of `f`; its error is raised
+local function run(f, ...)
+  if f == nil then return core.run() end
+  return results_of(core.spawn(f, ...):wait())
+end
+
+return {
+  spawn = core.spawn,
+  current = core.current,
+  is_thread = core.is_thread,
+  sleep = core.sleep,
+  yield = core.yield,
+  wait = methods.wait,
+  kill = methods.kill,
+  send_break = methods.send_break,
+  is_dead = methods.is_dead,
+  break_enabled = core.break_enabled,
+  with_break = with_break,
+  on_error = on_error,
+  run = run,
+}

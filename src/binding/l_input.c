@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+#include "binding.h"
+
+#include <string.h>
+
+/*
+ * Reading ports.  Each operation finds bytes, pushes them, then consumes them:
+ * a memory error in between takes nothing.
+ */
+
+static struct qs_input *self_of(lua_State *L) {
+  return lua_touserdata(L, 1);
+}
+
+static struct qs_input *check_input(lua_State *L, struct qs_state *state) {
+  return qs_check(L, state, 1, QS_TYPE_INPUT);
+}
+
+int qs_input_op_wait(lua_State *L, struct qs_state *state,
+                     struct qs_waiter *waiter, struct qs_error *error) {
+  (void)state;
+  return qs_input_wait(self_of(L), waiter, error);
+}
+
+void qs_describe_stream(lua_State *L, const struct qs_stream *stream,
+                        struct qs_context *context) {
+  char text[QS_ADDRESS_TEXT];
+  if (stream == NULL) return;
+  context->host = lua_pushstring(L, qs_address_text(&stream->peer, text));
+  context->port = qs_address_port(&stream->peer);
+}
+
+void qs_input_op_describe(lua_State *L, struct qs_state *state,
+                          struct qs_context *context) {
+  (void)state;
+  qs_describe_stream(L, self_of(L)->stream, context);
+}
+
+/* Somebody else has the turn to read. */
+bool qs_input_must_queue(const struct qs_state *state,
+                         const struct qs_input *input) {
+  return input->stream != NULL &&
+         !qs_queue_is_turn(&input->readers, state->current);
+}
+
+/* What a try found, as results; `count` bytes are consumed. */
+static int deliver(lua_State *L, struct qs_input *input, enum qs_status status,
+                   const struct qs_found *found) {
+  switch (status) {
+  case QS_DONE:
+    lua_pushlstring(L, found->bytes, found->length);
+    qs_input_consume(input, found->taken);
+    return 1;
+  case QS_EOF:
+    lua_pushnil(L);
+    return 1;
+  case QS_AGAIN:
+    return QS_OP_AGAIN;
+  default:
+    return QS_OP_FAILED;
+  }
+}
+
+/* --- read_line --------------------------------------------------------------- */
+
+static const char *const line_ends[] = {
+    "linefeed", "return", "return-linefeed", "any", "any-one", NULL};
+
+static void line_check(lua_State *L, struct qs_state *state) {
+  int end = QS_LINE_LINEFEED;
+  check_input(L, state);
+  if (lua_gettop(L) > 1) end = luaL_checkoption(L, 2, "linefeed", line_ends);
+  lua_settop(L, 1);
+  lua_pushinteger(L, end);
+}
+
+static int line_attempt(lua_State *L, struct qs_state *state,
+                        struct qs_error *error) {
+  struct qs_input *input = self_of(L);
+  struct qs_found found;
+  if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
+  enum qs_line_end end = (enum qs_line_end)lua_tointeger(L, 2);
+  enum qs_status status = qs_input_try_line(input, 0, end, &found, error);
+  return deliver(L, input, status, &found);
+}
+
+static const struct qs_operation read_line = {
+    .name = "port.read_line",
+    .check = line_check,
+    .attempt = line_attempt,
+    .wait = qs_input_op_wait,
+    .describe = qs_input_op_describe,
+};
+
+/* --- read_some ---------------------------------------------------------------- */
+
+static lua_Integer check_count(lua_State *L, int index, lua_Integer least) {
+  lua_Integer count = luaL_checkinteger(L, index);
+  luaL_argcheck(L, count >= least, index, "count out of range");
+  return count;
+}
+
+static void some_check(lua_State *L, struct qs_state *state) {
+  check_input(L, state);
+  if (lua_isnoneornil(L, 2)) {
+    lua_settop(L, 1);
+    return;
+  }
+  check_count(L, 2, 1);
+  lua_settop(L, 2);
+}
+
+static int some_attempt(lua_State *L, struct qs_state *state,
+                        struct qs_error *error) {
+  struct qs_input *input = self_of(L);
+  struct qs_found found;
+  size_t most = SIZE_MAX;
+  if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
+  if (lua_gettop(L) > 1) most = (size_t)lua_tointeger(L, 2);
+  enum qs_status status = qs_input_try_some(input, most, &found, error);
+  return deliver(L, input, status, &found);
+}
+
+static const struct qs_operation read_some = {
+    .name = "port.read_some",
+    .check = some_check,
+    .attempt = some_attempt,
+    .wait = qs_input_op_wait,
+    .describe = qs_input_op_describe,
+};
+
+/* --- read_bytes: what read_evt(n) waits for --------------------------------------- */
+
+static void bytes_check(lua_State *L, struct qs_state *state) {
+  check_input(L, state);
+  check_count(L, 2, 0);
+  lua_settop(L, 2);
+}
+
+static int bytes_attempt(lua_State *L, struct qs_state *state,
+                         struct qs_error *error) {
+  struct qs_input *input = self_of(L);
+  struct qs_found found;
+  if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
+  size_t count = (size_t)lua_tointeger(L, 2);
+  enum qs_status status = qs_input_try_bytes(input, 0, count, &found, error);
+  return deliver(L, input, status, &found);
+}
+
+static const struct qs_operation read_bytes = {
+    .name = "port.read",
+    .check = bytes_check,
+    .attempt = bytes_attempt,
+    .wait = qs_input_op_wait,
+    .describe = qs_input_op_describe,
+};
+
+/* --- peek ------------------------------------------------------------------------ */
+
+static void peek_check(lua_State *L, struct qs_state *state) {
+  check_input(L, state);
+  check_count(L, 2, 0);
+  if (lua_isnoneornil(L, 3)) {
+    lua_settop(L, 2);
+    lua_pushinteger(L, 0);
+  }
+  check_count(L, 3, 0);
+  lua_settop(L, 3);
+}
+
+/* Takes nothing, so it need not queue. */
+static int peek_attempt(lua_State *L, struct qs_state *state,
+                        struct qs_error *error) {
+  struct qs_input *input = self_of(L);
+  struct qs_found found;
+  (void)state;
+  enum qs_status status =
+      qs_input_try_bytes(input, (size_t)lua_tointeger(L, 3),
+                         (size_t)lua_tointeger(L, 2), &found, error);
+  found.taken = 0;
+  return deliver(L, input, status, &found);
+}
+
+/* Behind those who read, but hearing of every arrival. */
+static int peek_wait(lua_State *L, struct qs_state *state,
+                     struct qs_waiter *waiter, struct qs_error *error) {
+  (void)state;
+  waiter->takes = false;
+  int result = qs_input_wait(self_of(L), waiter, error);
+  return result;
+}
+
+static const struct qs_operation peek = {
+    .name = "port.peek",
+    .check = peek_check,
+    .attempt = peek_attempt,
+    .wait = peek_wait,
+    .describe = qs_input_op_describe,
+};
+
+/* --- for events --------------------------------------------------------------------- */
+
+static void end_check(lua_State *L, struct qs_state *state) {
+  check_input(L, state);
+  lua_settop(L, 1);
+}
+
+/* core.try_end(input): true and the port at end of file. */
+static int end_attempt(lua_State *L, struct qs_state *state,
+                       struct qs_error *error) {
+  (void)state;
+  switch (qs_input_try_end(self_of(L), error)) {
+  case QS_DONE:
+    lua_settop(L, 1);
+    return 1;
+  case QS_FAILED:
+    return QS_OP_FAILED;
+  default:
+    return QS_OP_AGAIN;
+  }
+}
+
+static const struct qs_operation end_of_file = {
+    .name = "port.eof_evt",
+    .check = end_check,
+    .attempt = end_attempt,
+    .wait = qs_input_op_wait,
+    .describe = qs_input_op_describe,
+};
+
+static int input_arm(void *target, struct qs_waiter *waiter,
+                     struct qs_error *error) {
+  struct qs_input *input = target;
+  return input->stream == NULL ? 0 : qs_input_wait(input, waiter, error);
+}
+
+static int end_arm(void *target, struct qs_waiter *waiter,
+                   struct qs_error *error) {
+  struct qs_input *input = target;
+  return input->stream == NULL ? 0 : qs_input_wait_end(input, waiter, error);
+}
+
+/* Waits to be closed: nothing need be armed for it. */
+static int closed_arm(void *target, struct qs_waiter *waiter,
+                      struct qs_error *error) {
+  struct qs_input *input = target;
+  (void)error;
+  if (input->stream != NULL && waiter->queue == NULL)
+    qs_waiter_join(waiter, &input->readers);
+  return 0;
+}
+
+/* core.watch_input(input, tag, what): what is "take", "look", "end" or
+ * "closed". */
+static int watch_input(lua_State *L) {
+  static const char *const whats[] = {"take", "look", "end", "closed", NULL};
+  struct qs_state *state = qs_state_of(L);
+  struct qs_input *input = check_input(L, state);
+  int tag = (int)luaL_checkinteger(L, 2);
+  switch (luaL_checkoption(L, 3, NULL, whats)) {
+  case 0:
+    qs_watch(L, state, input, tag, true, input_arm);
+    break;
+  case 1:
+    qs_watch(L, state, input, tag, false, input_arm);
+    break;
+  case 2:
+    qs_watch(L, state, input, tag, false, end_arm);
+    break;
+  default:
+    qs_watch(L, state, input, tag, false, closed_arm);
+  }
+  return 0;
+}
+
+/* core.is_input_idle(input): nothing buffered, and the last look at the
+ * descriptor found nothing? */
+static int is_input_idle(lua_State *L) {
+  struct qs_input *input = check_input(L, qs_state_of(L));
+  lua_pushboolean(L, input->stream != NULL && !input->has_ended &&
+                         input->stream->reset == 0 &&
+                         !input->stream->readable.is_hopeful &&
+                         qs_buffer_length(&input->buffer) == 0);
+  return 1;
+}
+
+/* core.look(input): the next try asks the kernel. */
+static int look(lua_State *L) {
+  qs_input_look(check_input(L, qs_state_of(L)));
+  return 0;
+}
+
+/* --- the rest ------------------------------------------------------------------------ */
+
+static int ready(lua_State *L) {
+  lua_pushboolean(L, qs_input_is_ready(check_input(L, qs_state_of(L))));
+  return 1;
+}
+
+static int close_input(lua_State *L) {
+  qs_input_close(check_input(L, qs_state_of(L)));
+  return 0;
+}
+
+static int input_release(lua_State *L) {
+  qs_input_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static int is_closed(lua_State *L) {
+  lua_pushboolean(L, check_input(L, qs_state_of(L))->stream == NULL);
+  return 1;
+}
+
+static int raise_closed(lua_State *L, const char *op) {
+  struct qs_context context = {op, NULL, -1};
+  struct qs_error error;
+  qs_error_state(&error, QS_ERROR_CLOSED, op);
+  return qs_raise(L, &context, &error);
+}
+
+/* input:buffer_mode([mode]) -> mode */
+static int buffer_mode(lua_State *L) {
+  static const char *const modes[] = {"none", "block", NULL};
+  struct qs_input *input = check_input(L, qs_state_of(L));
+  if (!lua_isnoneornil(L, 2)) {
+    bool is_unbuffered = luaL_checkoption(L, 2, NULL, modes) == 0;
+    if (input->stream == NULL) return raise_closed(L, "port.buffer_mode");
+    input->is_unbuffered = is_unbuffered;
+  }
+  if (input->stream == NULL) return raise_closed(L, "port.buffer_mode");
+  lua_pushstring(L, input->is_unbuffered ? "none" : "block");
+  return 1;
+}
+
+/* input:setvbuf("no" | "full") -> true */
+static int setvbuf_input(lua_State *L) {
+  static const char *const modes[] = {"no", "full", NULL};
+  struct qs_input *input = check_input(L, qs_state_of(L));
+  bool is_unbuffered = luaL_checkoption(L, 2, NULL, modes) == 0;
+  if (input->stream == NULL) return raise_closed(L, "port.setvbuf");
+  input->is_unbuffered = is_unbuffered;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static size_t limit_field(lua_State *L, const char *name, size_t present) {
+  lua_Integer limit;
+  int is_integer;
+  if (lua_getfield(L, 2, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return present;
+  }
+  limit = lua_tointegerx(L, -1, &is_integer);
+  luaL_argcheck(L, is_integer && limit > 0, 2,
+                "a limit is a positive integer number of bytes");
+  lua_pop(L, 1);
+  return (size_t)limit;
+}
+
+/* input:set_limit{line = bytes, all = bytes} */
+static int set_limit(lua_State *L) {
+  struct qs_input *input = check_input(L, qs_state_of(L));
+  luaL_checktype(L, 2, LUA_TTABLE);
+  size_t line = limit_field(L, "line", input->line_limit);
+  size_t all = limit_field(L, "all", input->all_limit);
+  input->line_limit = line;
+  input->all_limit = all;
+  return 0;
+}
+
+static int is_input(lua_State *L) {
+  lua_pushboolean(L, qs_to(L, qs_state_of(L), 1, QS_TYPE_INPUT) != NULL);
+  return 1;
+}
+
+static int input_tostring(lua_State *L) {
+  struct qs_input *input = lua_touserdata(L, 1);
+  char text[QS_ADDRESS_TEXT];
+  if (input->stream == NULL)
+    lua_pushliteral(L, "input port (closed)");
+  else
+    lua_pushfstring(L, "input port (%s port %d)",
+                    qs_address_text(&input->stream->peer, text),
+                    (int)qs_address_port(&input->stream->peer));
+  return 1;
+}
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", input_release},
+    {"__close", input_release},
+    {"__tostring", input_tostring},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"ready", ready},
+    {"close", close_input},
+    {"abandon", close_input},
+    {"is_closed", is_closed},
+    {"buffer_mode", buffer_mode},
+    {"setvbuf", setvbuf_input},
+    {"set_limit", set_limit},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"is_input", is_input},
+    {"is_input_idle", is_input_idle},
+    {"watch_input", watch_input},
+    {"look", look},
+    {NULL, NULL},
+};
+
+static void add_try(lua_State *L, struct qs_state *state, const char *name,
+                    const struct qs_operation *operation) {
+  qs_push_try(L, state, operation);
+  lua_setfield(L, -2, name);
+}
+
+void qs_open_input(lua_State *L, struct qs_state *state) {
+  qs_new_type(L, state, QS_TYPE_INPUT, "quayside.input", metamethods, methods);
+  qs_add_operation(L, state, QS_TYPE_INPUT, "read_line", &read_line);
+  qs_add_operation(L, state, QS_TYPE_INPUT, "read_some", &read_some);
+  qs_add_operation(L, state, QS_TYPE_INPUT, "peek", &peek);
+  qs_add_operation(L, state, QS_TYPE_INPUT, "read", &qs_read_operation);
+  qs_set_functions(L, state, functions);
+  add_try(L, state, "try_line", &read_line);
+  add_try(L, state, "try_some", &read_some);
+  add_try(L, state, "try_bytes", &read_bytes);
+  add_try(L, state, "try_peek", &peek);
+  add_try(L, state, "try_end", &end_of_file);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "binding.h"
+
+/*
+ * Every blocking call has the same course: try; where that would have to wait,
+ * join a queue, park, and try again.  The continuation is the body.
+ */
+
+static int fail(lua_State *L, struct qs_state *state,
+                const struct qs_operation *operation,
+                const struct qs_error *error) {
+  struct qs_context context = {operation->name, NULL, -1};
+  state->current->is_wait_breakable = false;
+  if (operation->describe != NULL) operation->describe(L, state, &context);
+  qs_push_error(L, &context, error);
+  if (operation->decorate != NULL) operation->decorate(L);
+  return QS_OP_FAILED;
+}
+
+/* Results, or QS_OP_AGAIN, or QS_OP_FAILED with the error object pushed. */
+static int attempt(lua_State *L, struct qs_state *state,
+                   const struct qs_operation *operation) {
+  struct qs_thread *thread = state->current;
+  struct qs_error error;
+  int results = operation->attempt(L, state, &error);
+  if (results == QS_OP_AGAIN) return results;
+  qs_waiter_leave(state->loop, &thread->waiter);
+  if (results == QS_OP_FAILED) return fail(L, state, operation, &error);
+  thread->is_wait_breakable = false;
+  return results;
+}
+
+/* Joins and arms; raises when it must not or cannot wait. */
+static void begin_wait(lua_State *L, struct qs_state *state,
+                       const struct qs_operation *operation) {
+  struct qs_waiter *waiter = &state->current->waiter;
+  struct qs_error error;
+  qs_prepare_wait(L, state);
+  if (operation->wait(L, state, waiter, &error) == 0) return;
+  qs_waiter_leave(state->loop, waiter);
+  fail(L, state, operation, &error);
+  lua_error(L);
+}
+
+/* The main thread comes round by itself; a coroutine, by being resumed. */
+static int operate_k(lua_State *L, int status, lua_KContext context) {
+  const struct qs_operation *operation = (const struct qs_operation *)context;
+  struct qs_state *state = qs_state_of(L);
+  for (;;) {
+    if (status == LUA_YIELD) qs_resumed(L, state);
+    int results = attempt(L, state, operation);
+    if (results == QS_OP_FAILED) return lua_error(L);
+    if (results != QS_OP_AGAIN) return results;
+    begin_wait(L, state, operation);
+    if (L != state->main) return qs_suspend(L, state, context, operate_k);
+    qs_run_until_woken(state);
+    status = LUA_YIELD;
+  }
+}
+
+/* May the current thread give up its turn here? */
+static bool can_pause(lua_State *L, const struct qs_state *state) {
+  if (L != state->active || state->current->is_dying) return false;
+  return L == state->main || lua_isyieldable(L);
+}
+
+int qs_operate(lua_State *L, struct qs_state *state,
+               const struct qs_operation *operation) {
+  lua_KContext context = (lua_KContext)operation;
+  struct qs_thread *thread = state->current;
+  thread->progress = 0;
+  thread->argument = 0;
+  thread->waiter.takes = true;
+  if (--state->budget > 0 || !can_pause(L, state))
+    return operate_k(L, LUA_OK, context);
+  qs_pause(state);
+  if (L != state->main) return qs_suspend(L, state, context, operate_k);
+  qs_run_until_woken(state);
+  return operate_k(L, LUA_YIELD, context);
+}
+
+static const struct qs_operation *operation_of(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(2));
+}
+
+static int block(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  const struct qs_operation *operation = operation_of(L);
+  operation->check(L, state);
+  return qs_operate(L, state, operation);
+}
+
+static int try_once(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  const struct qs_operation *operation = operation_of(L);
+  operation->check(L, state);
+  int results = attempt(L, state, operation);
+  if (results == QS_OP_AGAIN) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (results == QS_OP_FAILED) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  lua_insert(L, -results - 1);
+  return results + 1;
+}
+
+static void push(lua_State *L, struct qs_state *state,
+                 const struct qs_operation *operation, lua_CFunction function) {
+  lua_pushlightuserdata(L, state);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)operation);
+  lua_pushcclosure(L, function, 2);
+}
+
+void qs_push_blocking(lua_State *L, struct qs_state *state,
+                      const struct qs_operation *operation) {
+  push(L, state, operation, block);
+}
+
+void qs_push_try(lua_State *L, struct qs_state *state,
+                 const struct qs_operation *operation) {
+  push(L, state, operation, try_once);
+}
+
+void qs_add_operation(lua_State *L, struct qs_state *state, enum qs_type type,
+                      const char *name, const struct qs_operation *operation) {
+  qs_push_metatable(L, state, type);
+  lua_getfield(L, -1, "__index");
+  qs_push_blocking(L, state, operation);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 2);
+}

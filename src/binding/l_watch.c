@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "binding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * What a sync needs of the loop: to be registered with several resources at
+ * once, each under a tag, and to be told the tags of those that stirred.
+ *
+ *   core.watch…(object, tag)   registers the current thread
+ *   core.wait() -> tag | nil   waits; nil when core.claim ended it
+ *   core.unwatch()             withdraws all that is registered
+ *
+ * A registration keeps its place in its queue until it is withdrawn.
+ */
+
+struct qs_registration *qs_watch(lua_State *L, struct qs_state *state,
+                                 void *target, int tag, bool takes,
+                                 int (*arm)(void *target,
+                                            struct qs_waiter *waiter,
+                                            struct qs_error *error)) {
+  static const struct qs_context context = {"sync", NULL, -1};
+  struct qs_thread *thread = state->current;
+  struct qs_error error;
+  struct qs_registration *registration = calloc(1, sizeof *registration);
+  if (registration == NULL) {
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
+  registration->waiter.owner = thread;
+  registration->waiter.tag = tag;
+  registration->waiter.takes = takes;
+  registration->target = target;
+  registration->arm = arm;
+  TAILQ_INSERT_TAIL(&thread->registrations, registration, link);
+  if (arm != NULL && arm(target, &registration->waiter, &error) != 0)
+    qs_raise(L, &context, &error);
+  return registration;
+}
+
+void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
+  struct qs_registration *registration;
+  while ((registration = TAILQ_FIRST(&thread->registrations)) != NULL) {
+    TAILQ_REMOVE(&thread->registrations, registration, link);
+    qs_waiter_leave(state->loop, &registration->waiter);
+    if (registration->timer != NULL) {
+      qs_timer_stop(registration->timer);
+      free(registration->timer);
+    }
+    free(registration);
+  }
+}
+
+/* The first that has stirred and has not been told. */
+static struct qs_registration *next_signaled(struct qs_thread *thread) {
+  struct qs_registration *registration;
+  TAILQ_FOREACH (registration, &thread->registrations, link)
+    if (registration->is_signaled) break;
+  return registration;
+}
+
+/* Those told of in vain wait for more. */
+static void arm_again(lua_State *L, struct qs_thread *thread) {
+  static const struct qs_context context = {"sync", NULL, -1};
+  struct qs_registration *registration;
+  struct qs_error error;
+  TAILQ_FOREACH (registration, &thread->registrations, link) {
+    if (registration->is_stale && registration->arm != NULL &&
+        registration->arm(registration->target, &registration->waiter,
+                          &error) != 0)
+      qs_raise(L, &context, &error);
+    registration->is_stale = false;
+  }
+}
+
+/* True when there is something to tell; then it is on the stack. */
+static bool push_news(lua_State *L, struct qs_thread *thread) {
+  struct qs_registration *registration = next_signaled(thread);
+  if (registration != NULL) {
+    registration->is_signaled = false;
+    registration->is_stale = true;
+    lua_pushinteger(L, registration->waiter.tag);
+    return true;
+  }
+  if (!thread->is_woken) return false;
+  thread->is_woken = false;
+  lua_pushnil(L);
+  return true;
+}
+
+/* A thread that nothing in the loop can wake is held by whoever can. */
+static void loosen(lua_State *L, struct qs_state *state) {
+  struct qs_thread *thread = state->current;
+  if (thread != state->main_thread && TAILQ_EMPTY(&thread->registrations))
+    qs_unanchor(L, thread);
+}
+
+static int wait_k(lua_State *L, int status, lua_KContext context) {
+  struct qs_state *state = qs_state_of(L);
+  for (;;) {
+    if (status == LUA_YIELD) qs_resumed(L, state);
+    if (push_news(L, state->current)) return 1;
+    qs_prepare_wait(L, state);
+    arm_again(L, state->current);
+    loosen(L, state);
+    if (L != state->main) return qs_suspend(L, state, context, wait_k);
+    qs_run_until_woken(state);
+    status = LUA_YIELD;
+  }
+}
+
+static int wait(lua_State *L) {
+  return wait_k(L, LUA_OK, 0);
+}
+
+static int unwatch(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  state->current->is_woken = false;
+  qs_unwatch(state, state->current);
+  return 0;
+}
+
+/* core.prepare([breakable]): raises what waiting here would raise.  With
+ * `breakable`, breaks are enabled until core.settle(). */
+static int prepare(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  if (lua_toboolean(L, 1)) state->current->is_wait_breakable = true;
+  qs_prepare_wait(L, state);
+  return 0;
+}
+
+static int settle(lua_State *L) {
+  qs_state_of(L)->current->is_wait_breakable = false;
+  return 0;
+}
+
+void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
+                   int tag) {
+  static const struct qs_context context = {"sync", NULL, -1};
+  struct qs_error error;
+  struct qs_registration *registration =
+      qs_watch(L, state, NULL, tag, false, NULL);
+  registration->timer = calloc(1, sizeof *registration->timer);
+  if (registration->timer == NULL) {
+    luaL_error(L, "not enough memory");
+    return;
+  }
+  if (qs_timer_start(registration->timer, state->loop, &registration->waiter,
+                     seconds, &error) != 0)
+    qs_raise(L, &context, &error);
+}
+
+/* core.watch_time(seconds, tag) */
+static int watch_time(lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  qs_watch_time(L, qs_state_of(L), seconds, (int)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* core.claim(thread) -> boolean: a partner completes its sync.  Everything it
+ * has registered with the loop is withdrawn, and from here on no break can end
+ * the wait.  False if one has already, or a kill. */
+static int claim(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  struct qs_thread *thread = qs_check(L, state, 1, QS_TYPE_THREAD);
+  bool is_free = thread->phase != QS_PHASE_DEAD && !thread->is_broken &&
+                 !thread->is_killed && !thread->is_dying;
+  if (is_free) {
+    thread->is_woken = true;
+    qs_unwatch(state, thread);
+    qs_anchor(L, thread, 1);
+    qs_wake(state, thread);
+  }
+  lua_pushboolean(L, is_free);
+  return 1;
+}
+
+/* core.set_break_enabled(on) -> boolean: lets nothing in. */
+static int set_break_enabled(lua_State *L) {
+  struct qs_thread *thread = qs_state_of(L)->current;
+  bool was = thread->is_break_enabled;
+  thread->is_break_enabled = lua_toboolean(L, 1);
+  lua_pushboolean(L, was);
+  return 1;
+}
+
+/* core.now() -> seconds since the epoch */
+static int now(lua_State *L) {
+  struct timeval time;
+  evutil_gettimeofday(&time, NULL);
+  lua_pushnumber(L, (lua_Number)time.tv_sec + (lua_Number)time.tv_usec / 1e6);
+  return 1;
+}
+
+/* core.counts() -> table of what is registered, for tests and for looking at
+ * a running program. */
+static int counts(lua_State *L) {
+  const struct qs_loop *loop = qs_state_of(L)->loop;
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, (lua_Integer)loop->armed);
+  lua_setfield(L, -2, "armed");
+  lua_pushinteger(L, (lua_Integer)loop->timers);
+  lua_setfield(L, -2, "timers");
+  lua_pushinteger(L, (lua_Integer)loop->lookups);
+  lua_setfield(L, -2, "lookups");
+  lua_pushinteger(L, (lua_Integer)loop->streams);
+  lua_setfield(L, -2, "streams");
+  lua_pushinteger(L, (lua_Integer)loop->ready_count);
+  lua_setfield(L, -2, "ready");
+  return 1;
+}
+
+void qs_open_watch(lua_State *L, struct qs_state *state) {
+  static const luaL_Reg functions[] = {
+      {"wait", wait},
+      {"unwatch", unwatch},
+      {"prepare", prepare},
+      {"settle", settle},
+      {"watch_time", watch_time},
+      {"claim", claim},
+      {"set_break_enabled", set_break_enabled},
+      {"now", now},
+      {"counts", counts},
+      {NULL, NULL},
+  };
+  qs_set_functions(L, state, functions);
+}

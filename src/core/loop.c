@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* No locks: one loop belongs to one OS thread; look-ups report by a pipe. */
+static struct event_base *make_base(void) {
+  struct event_config *config = event_config_new();
+  if (config == NULL) return NULL;
+  event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  struct event_base *base = event_base_new_with_config(config);
+  event_config_free(config);
+  return base;
+}
+
+struct qs_loop *qs_loop_new(struct qs_error *error) {
+  struct qs_loop *loop = calloc(1, sizeof *loop);
+  if (loop == NULL) goto fail;
+  TAILQ_INIT(&loop->ready);
+  errno = ENOMEM; /* libevent does not always say */
+  loop->base = make_base();
+  if (loop->base == NULL) goto fail_base;
+  return loop;
+
+fail_base:
+  qs_error_posix(error, "event_base_new", NULL);
+  free(loop);
+  return NULL;
+fail:
+  qs_error_posix(error, "event_base_new", NULL);
+  return NULL;
+}
+
+void qs_loop_free(struct qs_loop *loop) {
+  if (loop == NULL) return;
+  while (loop->block_count > 0)
+    free(loop->blocks[--loop->block_count]);
+  event_base_free(loop->base);
+  free(loop);
+}
+
+void qs_loop_poll(struct qs_loop *loop, bool may_wait) {
+  event_base_loop(loop->base, EVLOOP_ONCE | (may_wait ? EVLOOP_NO_EXIT_ON_EMPTY
+                                                      : EVLOOP_NONBLOCK));
+}
+
+bool qs_loop_is_busy(const struct qs_loop *loop) {
+  return loop->armed + loop->timers + loop->lookups > 0;
+}
+
+void qs_loop_post(struct qs_loop *loop, struct qs_ready *ready) {
+  if (ready->is_listed) return;
+  TAILQ_INSERT_TAIL(&loop->ready, ready, link);
+  ready->is_listed = true;
+  loop->ready_count++;
+}
+
+void qs_loop_unpost(struct qs_loop *loop, struct qs_ready *ready) {
+  if (!ready->is_listed) return;
+  TAILQ_REMOVE(&loop->ready, ready, link);
+  ready->is_listed = false;
+  loop->ready_count--;
+}
+
+struct qs_ready *qs_loop_next(struct qs_loop *loop) {
+  struct qs_ready *ready = TAILQ_FIRST(&loop->ready);
+  if (ready != NULL) qs_loop_unpost(loop, ready);
+  return ready;
+}
+
+char *qs_loop_take_block(struct qs_loop *loop) {
+  if (loop->block_count > 0) return loop->blocks[--loop->block_count];
+  return malloc(QS_BLOCK_SIZE);
+}
+
+void qs_loop_give_block(struct qs_loop *loop, char *block) {
+  if (loop->block_count < QS_BLOCKS_KEPT)
+    loop->blocks[loop->block_count++] = block;
+  else
+    free(block);
+}
