@@ -53,11 +53,9 @@ function methods.box(custodian, v)
   return setmetatable({custodian = custodian, content = v}, Box)
 end
 
-local function leave(ok, ...)
-  core.leave()
-  if not ok then error(..., 0) end
-  return ...
-end
+-- To be closed where a visit ends.  Not pcall: that costs a level of the C
+-- stack, and an error would lose its traceback.
+local visit = setmetatable({}, {__close = core.leave})
 
 --- Calls `f(...)` with this custodian as the current one.
 -- @return the results of `f`
@@ -67,7 +65,8 @@ function methods.with(custodian, f, ...)
           .. ")", 2)
   end
   core.enter(custodian)
-  return leave(pcall(f, ...))
+  local _ <close> = visit
+  return f(...)
 end
 
 return {

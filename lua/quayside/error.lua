@@ -25,7 +25,7 @@ Error.__name = "quayside.error"
 -- only if it says more than the host.
 local function place(self)
   local parts = {}
-  if self.hostname then parts[1] = self.hostname end
+  if self.hostname == "" then parts[1] = '""' else parts[1] = self.hostname end
   if self.port then parts[#parts + 1] = "port " .. self.port end
   local text = table.concat(parts, " ")
   if self.address and self.address ~= self.hostname then

@@ -7,6 +7,7 @@ local err = require "quayside.error"
 
 return {
   tcp = require "quayside.tcp",
+  udp = require "quayside.udp",
   evt = evt,
   thread = thread,
   channel = require "quayside.channel",

@@ -6,116 +6,69 @@
 -- @module quayside.port
 
 local core = require "quayside.core"
-local evt = require "quayside.evt"
+local Event = require("quayside.event").Event
 
 local input = core.methods_of "quayside.input"
 local output = core.methods_of "quayside.output"
 local input_metatable = core.metatable_of "quayside.input"
 local output_metatable = core.metatable_of "quayside.output"
 
--- Classes of events -------------------------------------------------------------
+-- Classes of events -----------------------------------------------------------
+--
+-- The elements of an event are the port and the arguments of the call that
+-- tries it.
 
-local function is_input_idle(event)
-  return core.is_input_idle(event.port)
-end
-
-local function watch_take(event, _, i)
-  core.watch_input(event.port, i, "take")
-end
-
--- An event that takes from an input: `try` is one of the core's.
 local function taking(try)
-  return {try = try, block = watch_take, idle = is_input_idle}
+  return {try = try, block = core.block_take, idle = core.is_input_idle}
 end
 
-local read_bytes = taking(function(event)
-  return core.try_bytes(event.port, event.count)
-end)
-
-local read_some = taking(function(event)
-  return core.try_some(event.port, event.max)
-end)
-
-local read_line = taking(function(event)
-  return core.try_line(event.port, event.mode)
-end)
+local read_bytes = taking(core.try_bytes)
+local read_some = taking(core.try_some)
+local read_line = taking(core.try_line)
 
 local peek = {
-  try = function(event)
-    return core.try_peek(event.port, event.count, event.skip)
-  end,
-  block = function(event, _, i)
-    core.watch_input(event.port, i, "look")
-  end,
-  idle = is_input_idle,
+  try = core.try_peek,
+  block = core.block_look,
+  idle = core.is_input_idle,
 }
 
 local eof = {
-  try = function(event)
-    return core.try_end(event.port)
-  end,
-  block = function(event, _, i)
-    core.watch_input(event.port, i, "end")
-  end,
-  idle = is_input_idle,
+  try = core.try_end,
+  block = core.block_end,
+  idle = core.is_input_idle,
 }
+
+local function try_ready(event)
+  local port = event[1]
+  if not port:ready() then return false end
+  return true, port
+end
 
 local input_ready = {
-  try = function(event)
-    if not event.port:ready() then return false end
-    return true, event.port
-  end,
-  block = function(event, _, i)
-    core.watch_input(event.port, i, "look")
-  end,
-  idle = is_input_idle,
+  try = try_ready,
+  block = core.block_look,
+  idle = core.is_input_idle,
 }
 
-local output_ready = {
-  try = function(event)
-    if not event.port:ready() then return false end
-    return true, event.port
-  end,
-  block = function(event, _, i)
-    core.watch_output(event.port, i, "look")
-  end,
-}
+local output_ready = {try = try_ready, block = core.block_room}
+local write = {try = core.try_write_some, block = core.block_send}
+local flush = {try = core.try_flush, block = core.block_send}
 
-local write = {
-  try = function(event)
-    return core.try_write_some(event.port, event.bytes)
-  end,
-  block = function(event, _, i)
-    core.watch_output(event.port, i, "take")
-  end,
-}
-
-local flush = {
-  try = function(event)
-    return core.try_flush(event.port)
-  end,
-  block = function(event, _, i)
-    core.watch_output(event.port, i, "take")
-  end,
-}
-
-local function closed(watch)
+local function closed(block)
   return {
     try = function(event)
-      if not event.port:is_closed() then return false end
+      if not event[1]:is_closed() then return false end
       return true, event
     end,
-    block = function(event, _, i)
-      watch(event.port, i, "closed")
-    end,
+    block = block,
     idle = function(event)
-      return not event.port:is_closed()
+      return not event[1]:is_closed()
     end,
   }
 end
 
-local input_closed = closed(core.watch_input)
-local output_closed = closed(core.watch_output)
+local input_closed = closed(core.block_closed)
+local output_closed = closed(core.block_output_closed)
 
 -- Methods -------------------------------------------------------------------------
 
@@ -143,7 +96,7 @@ local modes = {
 function input:read_evt(n)
   check_port(core.is_input, self, "read_evt", "input")
   n = check_count(n, 1, 0, "read_evt")
-  return evt.base(read_bytes, {port = self, count = n})
+  return setmetatable({self, n, base = read_bytes}, Event)
 end
 
 --- An event: ready when something is there; the result is what is there, at
@@ -151,7 +104,7 @@ end
 function input:read_some_evt(max)
   check_port(core.is_input, self, "read_some_evt", "input")
   if max ~= nil then max = check_count(max, 1, 1, "read_some_evt") end
-  return evt.base(read_some, {port = self, max = max})
+  return setmetatable({self, max, base = read_some}, Event)
 end
 
 --- An event: ready when a whole line is there; the result is as that of
@@ -162,7 +115,7 @@ function input:read_line_evt(mode)
     error(("bad argument #1 to 'read_line_evt' (invalid option '%s')")
           :format(tostring(mode)), 2)
   end
-  return evt.base(read_line, {port = self, mode = mode})
+  return setmetatable({self, mode, base = read_line}, Event)
 end
 
 --- An event like read_evt, behind `skip` bytes, that takes nothing.
@@ -170,19 +123,19 @@ function input:peek_evt(n, skip)
   check_port(core.is_input, self, "peek_evt", "input")
   n = check_count(n, 1, 0, "peek_evt")
   if skip ~= nil then skip = check_count(skip, 2, 0, "peek_evt") end
-  return evt.base(peek, {port = self, count = n, skip = skip})
+  return setmetatable({self, n, skip, base = peek}, Event)
 end
 
 --- An event: ready at end of file; the port as result.
 function input:eof_evt()
   check_port(core.is_input, self, "eof_evt", "input")
-  return evt.base(eof, {port = self})
+  return setmetatable({self, base = eof}, Event)
 end
 
 --- An event: ready when the port has been closed; itself as result.
 function input:closed_evt()
   check_port(core.is_input, self, "closed_evt", "input")
-  return evt.base(input_closed, {port = self})
+  return setmetatable({self, base = input_closed}, Event)
 end
 
 --- An event: ready when at least one byte of `s` can be sent; then as much of
@@ -194,27 +147,27 @@ function output:write_evt(s)
     error("bad argument #1 to 'write_evt' (string expected, got " .. type(s)
           .. ")", 2)
   end
-  return evt.base(write, {port = self, bytes = s})
+  return setmetatable({self, s, base = write}, Event)
 end
 
 --- An event: ready when all that was written is with the kernel.
 function output:flush_evt()
   check_port(core.is_output, self, "flush_evt", "output")
-  return evt.base(flush, {port = self})
+  return setmetatable({self, base = flush}, Event)
 end
 
 --- An event: ready when the port has been closed; itself as result.
 function output:closed_evt()
   check_port(core.is_output, self, "closed_evt", "output")
-  return evt.base(output_closed, {port = self})
+  return setmetatable({self, base = output_closed}, Event)
 end
 
 function input_metatable.__evt(port)
-  return evt.base(input_ready, {port = port})
+  return setmetatable({port, base = input_ready}, Event)
 end
 
 function output_metatable.__evt(port)
-  return evt.base(output_ready, {port = port})
+  return setmetatable({port, base = output_ready}, Event)
 end
 
 --- An iterator over what `read(formats...)` returns, as file:lines.

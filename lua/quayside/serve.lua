@@ -14,8 +14,11 @@ local Server = {__name = "quayside.server"}
 Server.__index = Server
 
 -- A server is an event: ready when it has come to its end, itself as result.
+-- That is when the last connection has, or when its custodian is shut down:
+-- threads that had not yet begun cannot count themselves out.
 function Server:__evt()
-  return evt.wrap(self.ended, function() return self end)
+  return evt.wrap(evt.choice(self.ended, self.custodian),
+                  function() return self end)
 end
 
 local function end_if_done(server)
@@ -25,37 +28,28 @@ end
 
 -- Connections -------------------------------------------------------------------
 
--- The thread of a connection holds its server as a to-be-closed variable: it is
--- counted out however it ends.
-function Server:__close()
-  self.active = self.active - 1
-  if self.room then self.room:post() end
-  if self.is_starved then self.freed:post() end
-  end_if_done(self)
+-- A connection's thread is dead, however it ended.
+local function count_out(server)
+  server.active = server.active - 1
+  if server.room then server.room:post() end
+  if server.is_starved then server.freed:post() end
+  end_if_done(server)
 end
 
-local function with_traceback(err)
-  return {error = err, traceback = debug.traceback(nil, 2)}
-end
-
-local function serve_and_close(handler, input, output)
-  handler(input, output)
+local function close_ports(input, output)
   output:close()
   input:close()
 end
 
--- The body of a connection's thread.  The shutdown at the end ends the thread,
--- too.
-local function attend(server, owner, input, output)
-  local _ <close> = server
-  output:buffer_mode("auto")
-  local ok, failure = xpcall(serve_and_close, with_traceback, server.handler,
-                             input, output)
-  if not ok then
-    pcall(server.on_error, failure.error, failure.traceback)
-  end
-  owner:shutdown_all()
+-- What a connection's thread does when its handler has returned or failed.  The
+-- shutdown ends the thread, too.
+local function finish(server, input, output, ok, err, traceback)
+  if ok then ok, err = pcall(close_ports, input, output) end
+  if not ok then pcall(server.on_error, err, traceback or "") end
+  custodian.current():shutdown_all()
 end
+
+core.on_connection(finish, count_out)
 
 -- Accepting ---------------------------------------------------------------------------
 
@@ -83,7 +77,8 @@ local function accept_next(server, owner, rest_s)
   local ok, input, output = pcall(core.accept_for, server.listener, owner)
   if ok then
     server.active = server.active + 1
-    core.spawn_for(owner, attend, server, owner, input, output)
+    output:buffer_mode("auto")
+    core.spawn_connection(owner, server, server.handler, input, output)
     return true
   end
   local err = input
@@ -108,12 +103,12 @@ local function accept_all(server)
   end
 end
 
-local Accepting = {}
-
-function Accepting.__close(self)
-  self.server.is_accepting = false
-  end_if_done(self.server)
+local function end_accepting(server)
+  server.is_accepting = false
+  end_if_done(server)
 end
+
+local Accepting = {__close = function(self) end_accepting(self.server) end}
 
 local function accept_until_stopped(server)
   local _ <close> = setmetatable({server = server}, Accepting)
@@ -131,6 +126,7 @@ function Server:stop(grace_s)
           2)
   end
   self.acceptor:kill()
+  end_accepting(self) -- it may not even have begun
   if self.owns_listener and not self.listener:is_closed() then
     self.listener:close()
   end
@@ -140,7 +136,7 @@ end
 
 --- Waits until the server has come to its end.
 function Server:wait()
-  evt.sync(self.ended)
+  evt.sync(self)
 end
 
 --- The addresses of the listener, as tcp.addresses.

@@ -29,11 +29,9 @@ function metatable.__evt(thread)
   return evt.base(death, {thread = thread})
 end
 
-local function restore(was, ok, ...)
-  core.break_enabled(was)
-  if not ok then error(..., 0) end
-  return ...
-end
+-- To be closed where a region ends.  Enabling breaks again lets in one that was
+-- kept.
+local Region = {__close = function(self) core.break_enabled(self.was) end}
 
 --- Calls `f(...)` with breaks enabled or disabled.
 -- @tparam boolean on
@@ -43,12 +41,10 @@ local function with_break(on, f, ...)
     error("bad argument #2 to 'with_break' (function expected, got "
           .. type(f) .. ")", 2)
   end
-  local was = core.break_enabled()
+  local _ <close> = setmetatable({was = core.break_enabled()}, Region)
   -- Enabling lets in a break that was kept; then f is not called.
-  return restore(was, pcall(function(...)
-    core.break_enabled(on and true or false)
-    return f(...)
-  end, ...))
+  core.break_enabled(on and true or false)
+  return f(...)
 end
 
 local function report(thread, err, traceback)

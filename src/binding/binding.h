@@ -20,6 +20,7 @@
 
 #include "connect.h"
 #include "custodian.h"
+#include "datagram.h"
 #include "input.h"
 #include "listener.h"
 #include "output.h"
@@ -55,6 +56,8 @@ enum qs_phase {
   QS_PHASE_DEAD,
 };
 
+struct qs_operation;
+
 TAILQ_HEAD(qs_registrations, qs_registration);
 LIST_HEAD(qs_visits, qs_visit);
 
@@ -67,8 +70,10 @@ struct qs_thread {
   struct qs_queue joiners;        /* wait for its end */
   struct qs_registrations registrations;
   struct qs_visits visits; /* custodians entered by custodian:with */
-  size_t progress;         /* of the operation under way, its own affair */
-  int argument;            /* likewise */
+  const struct qs_operation *operation; /* under way */
+  void *self;                           /* what it works on */
+  size_t progress;                      /* its own affair */
+  int argument;                         /* likewise */
   unsigned char phase;
   unsigned char pending_break;
   bool is_break_enabled;
@@ -78,6 +83,8 @@ struct qs_thread {
   bool is_killed;
   bool is_dying; /* its pending <close> variables are being run */
   bool has_failed;
+  bool has_epilogue; /* serves a connection, which is to be ended in order */
+  bool has_server;   /* is to be counted out when it is dead */
 };
 
 struct qs_state {
@@ -95,6 +102,7 @@ struct qs_state {
   int turns;           /* resumptions since the last look at the descriptors */
   bool is_suspending;  /* a coroutine yields to let its thread wait */
   const void *metatables[QS_TYPE_COUNT];
+  size_t sizes[QS_TYPE_COUNT]; /* of the userdata; 0: none made yet */
   struct qs_interrupt *interrupt;
 };
 
@@ -122,6 +130,9 @@ void qs_push_metatable(lua_State *L, struct qs_state *state, enum qs_type type);
 /* Pushes zeroed userdata of a type, with room for `values` Lua values. */
 void *qs_push_new(lua_State *L, struct qs_state *state, enum qs_type type,
                   size_t size, int values);
+
+/* To be called by each __gc: from here on it is no object of ours. */
+void qs_retire(lua_State *L);
 
 /* The userdata at `index`, or NULL (to) or an argument error (check). */
 void *qs_to(lua_State *L, struct qs_state *state, int index, enum qs_type type);
@@ -201,25 +212,29 @@ void qs_break_thread(struct qs_state *state, struct qs_thread *thread,
 
 enum { QS_OP_AGAIN = -1, QS_OP_FAILED = -2 };
 
-/* A call that may have to wait.  Its arguments are on the stack from 1. */
+/* A call that may have to wait.  `self` is what it works on, userdata that
+ * stays on the stack.  Its arguments are on the stack from 1. */
 struct qs_operation {
   const char *name; /* for error objects */
-  /* Raises argument errors; leaves the stack as the others expect it. */
-  void (*check)(lua_State *L, struct qs_state *state);
+  /* Raises argument errors; leaves the stack as the others expect it.
+   * Returns self. */
+  void *(*check)(lua_State *L, struct qs_state *state);
   /* Never waits.  The number of results pushed, or one of the above. */
-  int (*attempt)(lua_State *L, struct qs_state *state, struct qs_error *error);
+  int (*attempt)(lua_State *L, struct qs_state *state, void *self,
+                 struct qs_error *error);
   /* Joins a queue (unless in it) and arms what will wake the thread. */
-  int (*wait)(lua_State *L, struct qs_state *state, struct qs_waiter *waiter,
-              struct qs_error *error);
-  /* Fills in what an error object tells beside the name.  May be NULL. */
-  void (*describe)(lua_State *L, struct qs_state *state,
-                   struct qs_context *context);
+  int (*wait)(void *self, struct qs_waiter *waiter, struct qs_error *error);
+  /* Fills in what an error object tells beside the name; may push strings.
+   * May be NULL. */
+  void (*describe)(lua_State *L, void *self, struct qs_context *context);
   /* Adds to the error object on top of the stack.  May be NULL. */
-  void (*decorate)(lua_State *L);
+  void (*decorate)(lua_State *L, void *self);
 };
 
 /* Pushes the function that does it, waiting; and the one that tries it once:
- * false, or true and the results, or nil and the error. */
+ * false, or true and the results, or nil and the error.  The latter may also
+ * be given an event, whose elements 1 to 3 are then the arguments: it is the
+ * `try` of a class of events (event.lua). */
 void qs_push_blocking(lua_State *L, struct qs_state *state,
                       const struct qs_operation *operation);
 void qs_push_try(lua_State *L, struct qs_state *state,
@@ -229,9 +244,13 @@ void qs_push_try(lua_State *L, struct qs_state *state,
 void qs_add_operation(lua_State *L, struct qs_state *state, enum qs_type type,
                       const char *name, const struct qs_operation *operation);
 
+/* Counts an operation of the current thread.  True when it has had so many
+ * since it last waited that it must pause before this one. */
+bool qs_must_pause(lua_State *L, struct qs_state *state);
+
 /* Goes on with a blocking call whose arguments have been checked. */
 int qs_operate(lua_State *L, struct qs_state *state,
-               const struct qs_operation *operation);
+               const struct qs_operation *operation, void *self);
 
 /* --- l_watch.c: registrations of a sync --------------------------------- */
 
@@ -253,6 +272,12 @@ struct qs_registration *qs_watch(
 /* Registers it for a deadline. */
 void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
                    int tag);
+/* For a `block` of a class of events, called with event, slot and tag: the
+ * object that is element 1 of the event, and the registration. */
+void *qs_check_element(lua_State *L, struct qs_state *state, enum qs_type type);
+int qs_block(lua_State *L, enum qs_type type, bool takes,
+             int (*arm)(void *target, struct qs_waiter *waiter,
+                        struct qs_error *error));
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread);
 void qs_open_watch(lua_State *L, struct qs_state *state);
 
@@ -260,6 +285,16 @@ void qs_open_watch(lua_State *L, struct qs_state *state);
 
 extern const struct qs_member_kind qs_thread_kind;
 
+/* The user values of a thread; only one that serves a connection has more than
+ * the first. */
+enum {
+  QS_THREAD_COROUTINE = 1,
+  QS_THREAD_SERVER,
+  QS_THREAD_INPUT,
+  QS_THREAD_OUTPUT,
+};
+
+void qs_open_end(lua_State *L, struct qs_state *state);
 void qs_open_thread(lua_State *L, struct qs_state *state);
 /* Pushes the thread's userdata, which must be anchored. */
 void qs_push_thread(lua_State *L, struct qs_thread *thread);
@@ -296,6 +331,7 @@ int qs_check_alive(const struct qs_custodian *custodian,
 
 /* Userdata; to be marked to-be-closed. */
 struct qs_host {
+  void *target; /* what the addresses are for: the caller's affair */
   struct qs_loop *loop;
   struct qs_lookup *lookup;
   struct qs_queue watchers;
@@ -321,10 +357,9 @@ int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
                   struct qs_error *error);
 
 /* What the operations on a reading port have in common. */
-int qs_input_op_wait(lua_State *L, struct qs_state *state,
-                     struct qs_waiter *waiter, struct qs_error *error);
-void qs_input_op_describe(lua_State *L, struct qs_state *state,
-                          struct qs_context *context);
+int qs_input_op_wait(void *self, struct qs_waiter *waiter,
+                     struct qs_error *error);
+void qs_input_op_describe(lua_State *L, void *self, struct qs_context *context);
 bool qs_input_must_queue(const struct qs_state *state,
                          const struct qs_input *input);
 void qs_describe_stream(lua_State *L, const struct qs_stream *stream,
@@ -344,7 +379,48 @@ void qs_open_input(lua_State *L, struct qs_state *state);
 void qs_open_output(lua_State *L, struct qs_state *state);
 void qs_open_address(lua_State *L, struct qs_state *state);
 void qs_open_coroutine(lua_State *L, struct qs_state *state);
+
+/* --- l_udp.c, l_udp_send.c, l_udp_send_to.c and so on ---------------------- */
+
+/* The socket at index 1, or an argument error. */
+struct qs_datagram *qs_check_udp(lua_State *L, struct qs_state *state);
+int qs_raise_udp(lua_State *L, const char *op, const struct qs_error *error);
+/* Pushes a host, to be closed, whose target is the socket. */
+struct qs_host *qs_push_udp_host(lua_State *L, struct qs_state *state,
+                                 struct qs_datagram *datagram, const char *name,
+                                 uint16_t port);
+/* What udp.addresses tells of an open socket. */
+void qs_udp_ends(const struct qs_datagram *datagram, struct qs_address *local,
+                 struct qs_address *peer);
+
+/* Arguments `data [, first [, last]]` from `index` on: checks them, and drops
+ * what follows; tells, or pushes, the part they name. */
+struct qs_piece {
+  const char *bytes;
+  size_t size;
+};
+
+void qs_udp_check_piece(lua_State *L, int index);
+struct qs_piece qs_udp_piece_at(lua_State *L, int index);
+void qs_udp_push_piece(lua_State *L, int index);
+
+/* Sends when it is the current thread's turn; then the results: of a call that
+ * waits, of one that does not (was it sent?), and of an event. */
+enum qs_status qs_udp_try_send(const struct qs_state *state,
+                               struct qs_datagram *datagram,
+                               const struct qs_address *to,
+                               struct qs_piece piece, struct qs_error *error);
+int qs_udp_send_results(enum qs_status status);
+int qs_udp_send_boolean(lua_State *L, enum qs_status status);
+int qs_udp_send_event_results(lua_State *L, enum qs_status status);
+int qs_udp_send_wait(void *self, struct qs_waiter *waiter,
+                     struct qs_error *error);
+
 void qs_open_udp(lua_State *L, struct qs_state *state);
+void qs_open_udp_send(lua_State *L, struct qs_state *state);
+void qs_open_udp_send_to(lua_State *L, struct qs_state *state);
+void qs_open_udp_receive(lua_State *L, struct qs_state *state);
+void qs_open_udp_options(lua_State *L, struct qs_state *state);
 
 /* --- l_interrupt.c: Ctrl-C ----------------------------------------------- */
 

@@ -62,6 +62,11 @@ static void ends_of_listener(const struct qs_listener *listener,
                        qs_address_port(&listener->local));
 }
 
+static void ends_of_udp(const struct qs_datagram *datagram, struct ends *ends) {
+  ends->is_open = datagram->is_open;
+  qs_udp_ends(datagram, &ends->local, &ends->peer);
+}
+
 static bool find_ends(lua_State *L, struct qs_state *state, struct ends *ends) {
   void *object;
   if ((object = qs_to(L, state, 1, QS_TYPE_INPUT)) != NULL)
@@ -70,6 +75,8 @@ static bool find_ends(lua_State *L, struct qs_state *state, struct ends *ends) {
     ends_of_stream(((struct qs_output *)object)->stream, ends);
   else if ((object = qs_to(L, state, 1, QS_TYPE_LISTENER)) != NULL)
     ends_of_listener(object, ends);
+  else if ((object = qs_to(L, state, 1, QS_TYPE_UDP)) != NULL)
+    ends_of_udp(object, ends);
   else
     return false;
   return true;

@@ -56,29 +56,30 @@ static struct qs_connect *push_attempt(lua_State *L, struct qs_state *state) {
   return connect;
 }
 
-static void start(lua_State *L, struct qs_state *state) {
+static void *start(lua_State *L, struct qs_state *state) {
   qs_prepare_wait(L, state);
   struct qs_connect *connect = push_attempt(L, state);
   if (connect->status == QS_FAILED &&
       qs_is_out_of_descriptors(&connect->error)) {
     lua_pop(L, 1);
     lua_gc(L, LUA_GCCOLLECT);
-    push_attempt(L, state);
+    connect = push_attempt(L, state);
   }
   lua_toclose(L, CONNECT_ATTEMPT);
+  return connect;
 }
 
-static void connect_check(lua_State *L, struct qs_state *state) {
+static void *connect_check(lua_State *L, struct qs_state *state) {
   struct qs_connect_options options;
   check_arguments(L, &options);
-  start(L, state);
+  return start(L, state);
 }
 
-static void connect_breakable_check(lua_State *L, struct qs_state *state) {
+static void *connect_breakable_check(lua_State *L, struct qs_state *state) {
   struct qs_connect_options options;
   check_arguments(L, &options);
   state->current->is_wait_breakable = true;
-  start(L, state);
+  return start(L, state);
 }
 
 static int take(lua_State *L, struct qs_state *state,
@@ -95,18 +96,17 @@ static int take(lua_State *L, struct qs_state *state,
   }
 }
 
-static int connect_attempt(lua_State *L, struct qs_state *state,
+static int connect_attempt(lua_State *L, struct qs_state *state, void *self,
                            struct qs_error *error) {
   if (qs_check_alive(state->current->custodian, error) != 0)
     return QS_OP_FAILED;
-  return take(L, state, lua_touserdata(L, CONNECT_ATTEMPT), error);
+  return take(L, state, self, error);
 }
 
-static int connect_wait(lua_State *L, struct qs_state *state,
-                        struct qs_waiter *waiter, struct qs_error *error) {
-  (void)state;
+static int connect_wait(void *self, struct qs_waiter *waiter,
+                        struct qs_error *error) {
   (void)error;
-  qs_connect_wait(lua_touserdata(L, CONNECT_ATTEMPT), waiter);
+  qs_connect_wait(self, waiter);
   return 0;
 }
 
@@ -120,10 +120,10 @@ static void describe(const struct qs_connect *connect,
   }
 }
 
-static void connect_describe(lua_State *L, struct qs_state *state,
+static void connect_describe(lua_State *L, void *self,
                              struct qs_context *context) {
-  (void)state;
-  describe(lua_touserdata(L, CONNECT_ATTEMPT), context);
+  (void)L;
+  describe(self, context);
 }
 
 /* Adds `attempts` to the error object on top. */
@@ -147,8 +147,8 @@ static void push_attempts(lua_State *L, const struct qs_connect *connect) {
   lua_setfield(L, -2, "attempts");
 }
 
-static void connect_decorate(lua_State *L) {
-  push_attempts(L, lua_touserdata(L, CONNECT_ATTEMPT));
+static void connect_decorate(lua_State *L, void *self) {
+  push_attempts(L, self);
 }
 
 static const struct qs_operation connect_operation = {
@@ -200,36 +200,32 @@ static int start_connect(lua_State *L) {
   return 1;
 }
 
-static void attempt_check(lua_State *L, struct qs_state *state) {
-  qs_check(L, state, 1, QS_TYPE_CONNECT);
+static void *attempt_check(lua_State *L, struct qs_state *state) {
   lua_settop(L, 1);
+  return qs_check(L, state, 1, QS_TYPE_CONNECT);
 }
 
-static int attempt_attempt(lua_State *L, struct qs_state *state,
+static int attempt_attempt(lua_State *L, struct qs_state *state, void *self,
                            struct qs_error *error) {
-  return take(L, state, lua_touserdata(L, 1), error);
-}
-
-static void attempt_describe(lua_State *L, struct qs_state *state,
-                             struct qs_context *context) {
-  (void)state;
-  describe(lua_touserdata(L, 1), context);
-}
-
-static void attempt_decorate(lua_State *L) {
-  push_attempts(L, lua_touserdata(L, 1));
+  return take(L, state, self, error);
 }
 
 static const struct qs_operation take_operation = {
     .name = "tcp.connect",
     .check = attempt_check,
     .attempt = attempt_attempt,
-    .describe = attempt_describe,
-    .decorate = attempt_decorate,
+    .describe = connect_describe,
+    .decorate = connect_decorate,
 };
 
 static int connect_close(lua_State *L) {
   qs_connect_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static int connect_gc(lua_State *L) {
+  connect_close(L);
+  qs_retire(L);
   return 0;
 }
 
@@ -240,7 +236,7 @@ static int cancel_connect(lua_State *L) {
 
 void qs_open_connect(lua_State *L, struct qs_state *state) {
   static const luaL_Reg metamethods[] = {
-      {"__gc", connect_close},
+      {"__gc", connect_gc},
       {"__close", connect_close},
       {NULL, NULL},
   };

@@ -175,6 +175,7 @@ static int custodian_gc(lua_State *L) {
   struct handle *handle = lua_touserdata(L, 1);
   qs_custodian_release(handle->custodian);
   handle->custodian = NULL;
+  qs_retire(L);
   return 0;
 }
 

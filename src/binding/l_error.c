@@ -34,7 +34,10 @@ void qs_push_error(lua_State *L, const struct qs_context *context,
   qs_push_kind(L, "network", qs_error_code(error, code),
                qs_error_words(error, words, sizeof words));
   set_string(L, "op", context->op);
-  set_string(L, "hostname", context->host);
+  if (context->host != NULL) {
+    lua_pushstring(L, context->host); /* the empty name, too */
+    lua_setfield(L, -2, "hostname");
+  }
   if (context->port >= 0) set_integer(L, "port", context->port);
   if (error->kind == QS_ERROR_POSIX) set_integer(L, "errno", error->code);
   set_string(L, "address", qs_address_text(&error->address, address));

@@ -8,18 +8,13 @@
  * a memory error in between takes nothing.
  */
 
-static struct qs_input *self_of(lua_State *L) {
-  return lua_touserdata(L, 1);
-}
-
 static struct qs_input *check_input(lua_State *L, struct qs_state *state) {
   return qs_check(L, state, 1, QS_TYPE_INPUT);
 }
 
-int qs_input_op_wait(lua_State *L, struct qs_state *state,
-                     struct qs_waiter *waiter, struct qs_error *error) {
-  (void)state;
-  return qs_input_wait(self_of(L), waiter, error);
+int qs_input_op_wait(void *self, struct qs_waiter *waiter,
+                     struct qs_error *error) {
+  return qs_input_wait(self, waiter, error);
 }
 
 void qs_describe_stream(lua_State *L, const struct qs_stream *stream,
@@ -30,15 +25,16 @@ void qs_describe_stream(lua_State *L, const struct qs_stream *stream,
   context->port = qs_address_port(&stream->peer);
 }
 
-void qs_input_op_describe(lua_State *L, struct qs_state *state,
+void qs_input_op_describe(lua_State *L, void *self,
                           struct qs_context *context) {
-  (void)state;
-  qs_describe_stream(L, self_of(L)->stream, context);
+  struct qs_input *input = self;
+  qs_describe_stream(L, input->stream, context);
 }
 
-/* Somebody else has the turn to read. */
+/* Nothing to be had, or somebody else has the turn. */
 bool qs_input_must_queue(const struct qs_state *state,
                          const struct qs_input *input) {
+  if (qs_input_is_idle(input)) return true;
   return input->stream != NULL &&
          !qs_queue_is_turn(&input->readers, state->current);
 }
@@ -66,18 +62,19 @@ static int deliver(lua_State *L, struct qs_input *input, enum qs_status status,
 static const char *const line_ends[] = {
     "linefeed", "return", "return-linefeed", "any", "any-one", NULL};
 
-static void line_check(lua_State *L, struct qs_state *state) {
+static void *line_check(lua_State *L, struct qs_state *state) {
   int end = QS_LINE_LINEFEED;
-  check_input(L, state);
-  if (lua_gettop(L) > 1) end = luaL_checkoption(L, 2, "linefeed", line_ends);
+  void *self = check_input(L, state);
+  if (!lua_isnoneornil(L, 2)) end = luaL_checkoption(L, 2, NULL, line_ends);
   lua_settop(L, 1);
   lua_pushinteger(L, end);
+  return self;
 }
 
-static int line_attempt(lua_State *L, struct qs_state *state,
+static int line_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  struct qs_input *input = self_of(L);
-  struct qs_found found;
+  struct qs_input *input = self;
+  struct qs_found found = {0};
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
   enum qs_line_end end = (enum qs_line_end)lua_tointeger(L, 2);
   enum qs_status status = qs_input_try_line(input, 0, end, &found, error);
@@ -100,20 +97,22 @@ static lua_Integer check_count(lua_State *L, int index, lua_Integer least) {
   return count;
 }
 
-static void some_check(lua_State *L, struct qs_state *state) {
-  check_input(L, state);
-  if (lua_isnoneornil(L, 2)) {
+static void *some_check(lua_State *L, struct qs_state *state) {
+  void *self = check_input(L, state);
+  if (lua_gettop(L) == 1) return self;
+  if (lua_isnil(L, 2)) {
     lua_settop(L, 1);
-    return;
+    return self;
   }
   check_count(L, 2, 1);
   lua_settop(L, 2);
+  return self;
 }
 
-static int some_attempt(lua_State *L, struct qs_state *state,
+static int some_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  struct qs_input *input = self_of(L);
-  struct qs_found found;
+  struct qs_input *input = self;
+  struct qs_found found = {0};
   size_t most = SIZE_MAX;
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
   if (lua_gettop(L) > 1) most = (size_t)lua_tointeger(L, 2);
@@ -131,16 +130,17 @@ static const struct qs_operation read_some = {
 
 /* --- read_bytes: what read_evt(n) waits for --------------------------------------- */
 
-static void bytes_check(lua_State *L, struct qs_state *state) {
-  check_input(L, state);
+static void *bytes_check(lua_State *L, struct qs_state *state) {
+  void *self = check_input(L, state);
   check_count(L, 2, 0);
   lua_settop(L, 2);
+  return self;
 }
 
-static int bytes_attempt(lua_State *L, struct qs_state *state,
+static int bytes_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
-  struct qs_input *input = self_of(L);
-  struct qs_found found;
+  struct qs_input *input = self;
+  struct qs_found found = {0};
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
   size_t count = (size_t)lua_tointeger(L, 2);
   enum qs_status status = qs_input_try_bytes(input, 0, count, &found, error);
@@ -157,8 +157,8 @@ static const struct qs_operation read_bytes = {
 
 /* --- peek ------------------------------------------------------------------------ */
 
-static void peek_check(lua_State *L, struct qs_state *state) {
-  check_input(L, state);
+static void *peek_check(lua_State *L, struct qs_state *state) {
+  void *self = check_input(L, state);
   check_count(L, 2, 0);
   if (lua_isnoneornil(L, 3)) {
     lua_settop(L, 2);
@@ -166,13 +166,14 @@ static void peek_check(lua_State *L, struct qs_state *state) {
   }
   check_count(L, 3, 0);
   lua_settop(L, 3);
+  return self;
 }
 
 /* Takes nothing, so it need not queue. */
-static int peek_attempt(lua_State *L, struct qs_state *state,
+static int peek_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  struct qs_input *input = self_of(L);
-  struct qs_found found;
+  struct qs_input *input = self;
+  struct qs_found found = {0};
   (void)state;
   enum qs_status status =
       qs_input_try_bytes(input, (size_t)lua_tointeger(L, 3),
@@ -182,12 +183,10 @@ static int peek_attempt(lua_State *L, struct qs_state *state,
 }
 
 /* Behind those who read, but hearing of every arrival. */
-static int peek_wait(lua_State *L, struct qs_state *state,
-                     struct qs_waiter *waiter, struct qs_error *error) {
-  (void)state;
+static int peek_wait(void *self, struct qs_waiter *waiter,
+                     struct qs_error *error) {
   waiter->takes = false;
-  int result = qs_input_wait(self_of(L), waiter, error);
-  return result;
+  return qs_input_wait(self, waiter, error);
 }
 
 static const struct qs_operation peek = {
@@ -200,16 +199,16 @@ static const struct qs_operation peek = {
 
 /* --- for events --------------------------------------------------------------------- */
 
-static void end_check(lua_State *L, struct qs_state *state) {
-  check_input(L, state);
+static void *end_check(lua_State *L, struct qs_state *state) {
   lua_settop(L, 1);
+  return check_input(L, state);
 }
 
 /* core.try_end(input): true and the port at end of file. */
-static int end_attempt(lua_State *L, struct qs_state *state,
+static int end_attempt(lua_State *L, struct qs_state *state, void *self,
                        struct qs_error *error) {
   (void)state;
-  switch (qs_input_try_end(self_of(L), error)) {
+  switch (qs_input_try_end(self, error)) {
   case QS_DONE:
     lua_settop(L, 1);
     return 1;
@@ -250,37 +249,29 @@ static int closed_arm(void *target, struct qs_waiter *waiter,
   return 0;
 }
 
-/* core.watch_input(input, tag, what): what is "take", "look", "end" or
- * "closed". */
-static int watch_input(lua_State *L) {
-  static const char *const whats[] = {"take", "look", "end", "closed", NULL};
-  struct qs_state *state = qs_state_of(L);
-  struct qs_input *input = check_input(L, state);
-  int tag = (int)luaL_checkinteger(L, 2);
-  switch (luaL_checkoption(L, 3, NULL, whats)) {
-  case 0:
-    qs_watch(L, state, input, tag, true, input_arm);
-    break;
-  case 1:
-    qs_watch(L, state, input, tag, false, input_arm);
-    break;
-  case 2:
-    qs_watch(L, state, input, tag, false, end_arm);
-    break;
-  default:
-    qs_watch(L, state, input, tag, false, closed_arm);
-  }
-  return 0;
+/* The `block` of the classes of events: (event, slot, tag). */
+
+static int block_take(lua_State *L) {
+  return qs_block(L, QS_TYPE_INPUT, true, input_arm);
 }
 
-/* core.is_input_idle(input): nothing buffered, and the last look at the
+static int block_look(lua_State *L) {
+  return qs_block(L, QS_TYPE_INPUT, false, input_arm);
+}
+
+static int block_end(lua_State *L) {
+  return qs_block(L, QS_TYPE_INPUT, false, end_arm);
+}
+
+static int block_closed(lua_State *L) {
+  return qs_block(L, QS_TYPE_INPUT, false, closed_arm);
+}
+
+/* core.is_input_idle(event): nothing buffered, and the last look at the
  * descriptor found nothing? */
 static int is_input_idle(lua_State *L) {
-  struct qs_input *input = check_input(L, qs_state_of(L));
-  lua_pushboolean(L, input->stream != NULL && !input->has_ended &&
-                         input->stream->reset == 0 &&
-                         !input->stream->readable.is_hopeful &&
-                         qs_buffer_length(&input->buffer) == 0);
+  struct qs_input *input = qs_check_element(L, qs_state_of(L), QS_TYPE_INPUT);
+  lua_pushboolean(L, qs_input_is_idle(input));
   return 1;
 }
 
@@ -304,6 +295,12 @@ static int close_input(lua_State *L) {
 
 static int input_release(lua_State *L) {
   qs_input_close(lua_touserdata(L, 1));
+  return 0;
+}
+
+static int input_gc(lua_State *L) {
+  input_release(L);
+  qs_retire(L);
   return 0;
 }
 
@@ -387,7 +384,7 @@ static int input_tostring(lua_State *L) {
 }
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", input_release},
+    {"__gc", input_gc},
     {"__close", input_release},
     {"__tostring", input_tostring},
     {NULL, NULL},
@@ -407,7 +404,10 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {
     {"is_input", is_input},
     {"is_input_idle", is_input_idle},
-    {"watch_input", watch_input},
+    {"block_take", block_take},
+    {"block_look", block_look},
+    {"block_end", block_end},
+    {"block_closed", block_closed},
     {"look", look},
     {NULL, NULL},
 };

@@ -49,7 +49,9 @@ static void on_hook(lua_State *L, lua_Debug *activation) {
   if (interrupt == NULL) return;
   state = interrupt->state;
   if (state->current == state->main_thread) {
-    qs_raise_if_broken(L, state);
+    /* Not where only waiting enables breaks: what has just been chosen would
+     * be lost. */
+    if (state->current->is_break_enabled) qs_raise_if_broken(L, state);
     return;
   }
   deliver(state);
@@ -60,14 +62,18 @@ static void on_hook(lua_State *L, lua_Debug *activation) {
   }
 }
 
-/* lua_sethook is meant to be called from signal handlers (lua.c does). */
+/* lua_sethook is meant to be called from signal handlers (lua.c does).  Inside
+ * a coroutine of unknown make, the main chunk hears of it when it is back. */
 static void on_signal(int number) {
   struct qs_interrupt *interrupt = listening;
+  lua_State *computing;
   uint64_t one = 1;
   (void)number;
   if (interrupt == NULL) return;
   interrupt->count++;
-  lua_sethook(interrupt->state->active, on_hook, LUA_MASKCOUNT, 1);
+  computing = interrupt->state->active;
+  if (computing == NULL) computing = interrupt->state->main;
+  lua_sethook(computing, on_hook, LUA_MASKCOUNT, 1);
   if (write(interrupt->wake, &one, sizeof one) < 0) return;
 }
 

@@ -45,14 +45,15 @@ static int check_backlog(lua_State *L) {
   return backlog > INT_MAX ? INT_MAX : (int)backlog;
 }
 
-static void listen_check(lua_State *L, struct qs_state *state) {
+static void *listen_check(lua_State *L, struct qs_state *state) {
   if (lua_istable(L, 1)) expand_table(L);
   lua_settop(L, LISTEN_REUSEPORT);
   uint16_t port = qs_check_port(L, LISTEN_PORT, 0);
   check_backlog(L);
   const char *host = qs_opt_host(L, LISTEN_HOST);
-  qs_push_host(L, state, host, port, SOCK_STREAM);
+  void *self = qs_push_host(L, state, host, port, SOCK_STREAM);
   lua_toclose(L, LISTEN_LOOKUP);
+  return self;
 }
 
 static int open_listener(lua_State *L, struct qs_state *state,
@@ -78,9 +79,9 @@ static int open_listener(lua_State *L, struct qs_state *state,
   return 1;
 }
 
-static int listen_attempt(lua_State *L, struct qs_state *state,
+static int listen_attempt(lua_State *L, struct qs_state *state, void *self,
                           struct qs_error *error) {
-  struct qs_host *host = lua_touserdata(L, LISTEN_LOOKUP);
+  struct qs_host *host = self;
   if (qs_check_alive(state->current->custodian, error) != 0)
     return QS_OP_FAILED;
   switch (qs_host_try(host, error)) {
@@ -93,17 +94,16 @@ static int listen_attempt(lua_State *L, struct qs_state *state,
   }
 }
 
-static int listen_wait(lua_State *L, struct qs_state *state,
-                       struct qs_waiter *waiter, struct qs_error *error) {
-  (void)state;
+static int listen_wait(void *self, struct qs_waiter *waiter,
+                       struct qs_error *error) {
   (void)error;
-  qs_host_wait(lua_touserdata(L, LISTEN_LOOKUP), waiter);
+  qs_host_wait(self, waiter);
   return 0;
 }
 
-static void listen_describe(lua_State *L, struct qs_state *state,
+static void listen_describe(lua_State *L, void *self,
                             struct qs_context *context) {
-  (void)state;
+  (void)self;
   context->host = lua_tostring(L, LISTEN_HOST);
   context->port = (int)lua_tointeger(L, LISTEN_PORT);
 }
@@ -120,21 +120,24 @@ static const struct qs_operation listen_operation = {
 
 enum { ACCEPT_LISTENER = 1, ACCEPT_CUSTODIAN };
 
-static void accept_check(lua_State *L, struct qs_state *state) {
-  check_listener(L, state, ACCEPT_LISTENER);
+static void *accept_check(lua_State *L, struct qs_state *state) {
   lua_settop(L, ACCEPT_LISTENER);
+  return check_listener(L, state, ACCEPT_LISTENER);
 }
 
-static void accept_breakable_check(lua_State *L, struct qs_state *state) {
-  accept_check(L, state);
+static void *accept_breakable_check(lua_State *L, struct qs_state *state) {
+  void *self = accept_check(L, state);
   state->current->is_wait_breakable = true;
+  return self;
 }
 
 /* For accept events: the ports' custodian is the event's. */
-static void accept_for_check(lua_State *L, struct qs_state *state) {
-  qs_listener_look(check_listener(L, state, ACCEPT_LISTENER));
+static void *accept_for_check(lua_State *L, struct qs_state *state) {
+  struct qs_listener *listener = check_listener(L, state, ACCEPT_LISTENER);
+  qs_listener_look(listener);
   qs_check_custodian(L, state, ACCEPT_CUSTODIAN);
   lua_settop(L, ACCEPT_CUSTODIAN);
+  return listener;
 }
 
 /* The collector cannot see descriptors; when they run out it is told. */
@@ -151,8 +154,8 @@ static enum qs_status accept_one(lua_State *L, struct qs_listener *listener,
 
 /* The owner is looked at first: under a dead one the client stays queued. */
 static int accept_under(lua_State *L, struct qs_state *state,
+                        struct qs_listener *listener,
                         struct qs_custodian *owner, struct qs_error *error) {
-  struct qs_listener *listener = lua_touserdata(L, ACCEPT_LISTENER);
   struct qs_accepted accepted;
   if (listener->sockets != NULL) {
     if (qs_check_alive(owner, error) != 0) return QS_OP_FAILED;
@@ -169,27 +172,26 @@ static int accept_under(lua_State *L, struct qs_state *state,
   }
 }
 
-static int accept_attempt(lua_State *L, struct qs_state *state,
+static int accept_attempt(lua_State *L, struct qs_state *state, void *self,
                           struct qs_error *error) {
-  return accept_under(L, state, state->current->custodian, error);
+  return accept_under(L, state, self, state->current->custodian, error);
 }
 
-static int accept_for_attempt(lua_State *L, struct qs_state *state,
+static int accept_for_attempt(lua_State *L, struct qs_state *state, void *self,
                               struct qs_error *error) {
-  return accept_under(L, state, qs_check_custodian(L, state, ACCEPT_CUSTODIAN),
-                      error);
+  return accept_under(L, state, self,
+                      qs_check_custodian(L, state, ACCEPT_CUSTODIAN), error);
 }
 
-static int accept_wait(lua_State *L, struct qs_state *state,
-                       struct qs_waiter *waiter, struct qs_error *error) {
-  (void)state;
-  return qs_listener_wait(lua_touserdata(L, ACCEPT_LISTENER), waiter, error);
+static int accept_wait(void *self, struct qs_waiter *waiter,
+                       struct qs_error *error) {
+  return qs_listener_wait(self, waiter, error);
 }
 
-static void accept_describe(lua_State *L, struct qs_state *state,
+static void accept_describe(lua_State *L, void *self,
                             struct qs_context *context) {
-  struct qs_listener *listener = lua_touserdata(L, ACCEPT_LISTENER);
-  (void)state;
+  struct qs_listener *listener = self;
+  (void)L;
   if (listener->sockets != NULL)
     context->port = qs_address_port(&listener->local);
 }
@@ -279,6 +281,12 @@ static int listener_release(lua_State *L) {
   return 0;
 }
 
+static int listener_gc(lua_State *L) {
+  listener_release(L);
+  qs_retire(L);
+  return 0;
+}
+
 static int is_closed(lua_State *L) {
   struct qs_listener *listener = check_listener(L, qs_state_of(L), 1);
   lua_pushboolean(L, listener->sockets == NULL);
@@ -304,7 +312,7 @@ static int listener_tostring(lua_State *L) {
 }
 
 static const luaL_Reg metamethods[] = {
-    {"__gc", listener_release},
+    {"__gc", listener_gc},
     {"__close", listener_release},
     {"__tostring", listener_tostring},
     {NULL, NULL},

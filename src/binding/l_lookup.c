@@ -60,9 +60,15 @@ static int host_close(lua_State *L) {
   return 0;
 }
 
+static int host_gc(lua_State *L) {
+  host_close(L);
+  qs_retire(L);
+  return 0;
+}
+
 void qs_open_lookup(lua_State *L, struct qs_state *state) {
   static const luaL_Reg metamethods[] = {
-      {"__gc", host_close},
+      {"__gc", host_gc},
       {"__close", host_close},
       {NULL, NULL},
   };

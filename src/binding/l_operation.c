@@ -6,52 +6,53 @@
  * join a queue, park, and try again.  The continuation is the body.
  */
 
-static int fail(lua_State *L, struct qs_state *state,
-                const struct qs_operation *operation,
+static int fail(lua_State *L, struct qs_thread *thread,
+                const struct qs_operation *operation, void *self,
                 const struct qs_error *error) {
   struct qs_context context = {operation->name, NULL, -1};
-  state->current->is_wait_breakable = false;
-  if (operation->describe != NULL) operation->describe(L, state, &context);
+  thread->is_wait_breakable = false;
+  if (operation->describe != NULL) operation->describe(L, self, &context);
   qs_push_error(L, &context, error);
-  if (operation->decorate != NULL) operation->decorate(L);
+  if (operation->decorate != NULL) operation->decorate(L, self);
   return QS_OP_FAILED;
 }
 
 /* Results, or QS_OP_AGAIN, or QS_OP_FAILED with the error object pushed. */
 static int attempt(lua_State *L, struct qs_state *state,
-                   const struct qs_operation *operation) {
+                   const struct qs_operation *operation, void *self) {
   struct qs_thread *thread = state->current;
   struct qs_error error;
-  int results = operation->attempt(L, state, &error);
+  int results = operation->attempt(L, state, self, &error);
   if (results == QS_OP_AGAIN) return results;
   qs_waiter_leave(state->loop, &thread->waiter);
-  if (results == QS_OP_FAILED) return fail(L, state, operation, &error);
+  if (results == QS_OP_FAILED) return fail(L, thread, operation, self, &error);
   thread->is_wait_breakable = false;
   return results;
 }
 
 /* Joins and arms; raises when it must not or cannot wait. */
-static void begin_wait(lua_State *L, struct qs_state *state,
-                       const struct qs_operation *operation) {
-  struct qs_waiter *waiter = &state->current->waiter;
+static void begin_wait(lua_State *L, struct qs_state *state) {
+  struct qs_thread *thread = state->current;
   struct qs_error error;
   qs_prepare_wait(L, state);
-  if (operation->wait(L, state, waiter, &error) == 0) return;
-  qs_waiter_leave(state->loop, waiter);
-  fail(L, state, operation, &error);
+  if (thread->operation->wait(thread->self, &thread->waiter, &error) == 0)
+    return;
+  qs_waiter_leave(state->loop, &thread->waiter);
+  fail(L, thread, thread->operation, thread->self, &error);
   lua_error(L);
 }
 
-/* The main thread comes round by itself; a coroutine, by being resumed. */
+/* The main thread comes round by itself; a coroutine, by being resumed.  The
+ * context is the state. */
 static int operate_k(lua_State *L, int status, lua_KContext context) {
-  const struct qs_operation *operation = (const struct qs_operation *)context;
-  struct qs_state *state = qs_state_of(L);
+  struct qs_state *state = (struct qs_state *)context;
+  struct qs_thread *thread = state->current;
   for (;;) {
     if (status == LUA_YIELD) qs_resumed(L, state);
-    int results = attempt(L, state, operation);
+    int results = attempt(L, state, thread->operation, thread->self);
     if (results == QS_OP_FAILED) return lua_error(L);
     if (results != QS_OP_AGAIN) return results;
-    begin_wait(L, state, operation);
+    begin_wait(L, state);
     if (L != state->main) return qs_suspend(L, state, context, operate_k);
     qs_run_until_woken(state);
     status = LUA_YIELD;
@@ -64,37 +65,51 @@ static bool can_pause(lua_State *L, const struct qs_state *state) {
   return L == state->main || lua_isyieldable(L);
 }
 
+bool qs_must_pause(lua_State *L, struct qs_state *state) {
+  return --state->budget <= 0 && can_pause(L, state);
+}
+
 int qs_operate(lua_State *L, struct qs_state *state,
-               const struct qs_operation *operation) {
-  lua_KContext context = (lua_KContext)operation;
+               const struct qs_operation *operation, void *self) {
+  lua_KContext context = (lua_KContext)state;
   struct qs_thread *thread = state->current;
+  thread->operation = operation;
+  thread->self = self;
   thread->progress = 0;
   thread->argument = 0;
   thread->waiter.takes = true;
-  if (--state->budget > 0 || !can_pause(L, state))
-    return operate_k(L, LUA_OK, context);
+  if (!qs_must_pause(L, state)) return operate_k(L, LUA_OK, context);
   qs_pause(state);
   if (L != state->main) return qs_suspend(L, state, context, operate_k);
   qs_run_until_woken(state);
   return operate_k(L, LUA_YIELD, context);
 }
 
-static const struct qs_operation *operation_of(lua_State *L) {
-  return lua_touserdata(L, lua_upvalueindex(2));
-}
+/* The only upvalue of the functions below. */
+struct binding {
+  struct qs_state *state;
+  const struct qs_operation *operation;
+};
 
 static int block(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  const struct qs_operation *operation = operation_of(L);
-  operation->check(L, state);
-  return qs_operate(L, state, operation);
+  const struct binding *binding = lua_touserdata(L, lua_upvalueindex(1));
+  void *self = binding->operation->check(L, binding->state);
+  return qs_operate(L, binding->state, binding->operation, self);
+}
+
+/* An event stands for its arguments, which are its elements 1 to 3. */
+static void spread(lua_State *L) {
+  lua_settop(L, 1);
+  for (int i = 1; i <= 3; i++)
+    lua_rawgeti(L, 1, i);
+  lua_remove(L, 1);
 }
 
 static int try_once(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  const struct qs_operation *operation = operation_of(L);
-  operation->check(L, state);
-  int results = attempt(L, state, operation);
+  const struct binding *binding = lua_touserdata(L, lua_upvalueindex(1));
+  if (lua_istable(L, 1)) spread(L);
+  void *self = binding->operation->check(L, binding->state);
+  int results = attempt(L, binding->state, binding->operation, self);
   if (results == QS_OP_AGAIN) {
     lua_pushboolean(L, 0);
     return 1;
@@ -111,9 +126,10 @@ static int try_once(lua_State *L) {
 
 static void push(lua_State *L, struct qs_state *state,
                  const struct qs_operation *operation, lua_CFunction function) {
-  lua_pushlightuserdata(L, state);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)operation);
-  lua_pushcclosure(L, function, 2);
+  struct binding *binding = lua_newuserdatauv(L, sizeof *binding, 0);
+  binding->state = state;
+  binding->operation = operation;
+  lua_pushcclosure(L, function, 1);
 }
 
 void qs_push_blocking(lua_State *L, struct qs_state *state,

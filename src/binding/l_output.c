@@ -15,24 +15,19 @@ static const char *const mode_names[] = {
     NULL,
 };
 
-static struct qs_output *self_of(lua_State *L) {
-  return lua_touserdata(L, 1);
-}
-
 static struct qs_output *check_output(lua_State *L, struct qs_state *state) {
   return qs_check(L, state, 1, QS_TYPE_OUTPUT);
 }
 
-static int output_wait(lua_State *L, struct qs_state *state,
-                       struct qs_waiter *waiter, struct qs_error *error) {
-  (void)state;
-  return qs_output_wait(self_of(L), waiter, error);
+static int output_wait(void *self, struct qs_waiter *waiter,
+                       struct qs_error *error) {
+  return qs_output_wait(self, waiter, error);
 }
 
-static void output_describe(lua_State *L, struct qs_state *state,
+static void output_describe(lua_State *L, void *self,
                             struct qs_context *context) {
-  (void)state;
-  qs_describe_stream(L, self_of(L)->stream, context);
+  struct qs_output *output = self;
+  qs_describe_stream(L, output->stream, context);
 }
 
 static int as_results(enum qs_status status, int results) {
@@ -56,10 +51,11 @@ static enum qs_status check_turn(const struct qs_state *state,
 
 /* --- write --------------------------------------------------------------------- */
 
-static void write_check(lua_State *L, struct qs_state *state) {
-  check_output(L, state);
+static void *write_check(lua_State *L, struct qs_state *state) {
+  void *self = check_output(L, state);
   for (int i = lua_gettop(L); i > 1; i--)
     luaL_checkstring(L, i); /* a number becomes its string, in place */
+  return self;
 }
 
 /* Where it stopped is kept in the thread: which argument, how far in it. */
@@ -105,9 +101,9 @@ static enum qs_status send_by_mode(lua_State *L, struct qs_state *state,
   }
 }
 
-static int write_attempt(lua_State *L, struct qs_state *state,
+static int write_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
-  struct qs_output *output = self_of(L);
+  struct qs_output *output = self;
   enum qs_status status = check_turn(state, output, error);
   if (status == QS_DONE)
     status = write_arguments(L, state->current, output, error);
@@ -129,9 +125,9 @@ static const struct qs_operation write_operation = {
 enum { SOME_BYTES = 2, SOME_FIRST, SOME_LAST };
 
 /* As string.sub, but a range outside the string is an error. */
-static void some_check(lua_State *L, struct qs_state *state) {
+static void *some_check(lua_State *L, struct qs_state *state) {
   size_t size;
-  check_output(L, state);
+  void *self = check_output(L, state);
   luaL_checklstring(L, SOME_BYTES, &size);
   lua_Integer first = luaL_optinteger(L, SOME_FIRST, 1);
   lua_Integer last = luaL_optinteger(L, SOME_LAST, (lua_Integer)size);
@@ -142,11 +138,12 @@ static void some_check(lua_State *L, struct qs_state *state) {
   lua_settop(L, SOME_BYTES);
   lua_pushinteger(L, first);
   lua_pushinteger(L, last);
+  return self;
 }
 
-static int some_attempt(lua_State *L, struct qs_state *state,
+static int some_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  struct qs_output *output = self_of(L);
+  struct qs_output *output = self;
   const char *bytes = lua_tostring(L, SOME_BYTES);
   size_t first = (size_t)lua_tointeger(L, SOME_FIRST) - 1;
   size_t size = (size_t)lua_tointeger(L, SOME_LAST) - first;
@@ -169,14 +166,15 @@ static const struct qs_operation write_some = {
 
 /* --- flush ------------------------------------------------------------------------ */
 
-static void flush_check(lua_State *L, struct qs_state *state) {
-  check_output(L, state);
+static void *flush_check(lua_State *L, struct qs_state *state) {
   lua_settop(L, 1);
+  return check_output(L, state);
 }
 
-static int flush_attempt(lua_State *L, struct qs_state *state,
+static int flush_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
-  struct qs_output *output = self_of(L);
+  struct qs_output *output = self;
+  (void)L;
   enum qs_status status = check_turn(state, output, error);
   if (status == QS_DONE) status = qs_output_try_flush(output, error);
   return as_results(status, 1);
@@ -194,9 +192,9 @@ static const struct qs_operation flush = {
 
 /* Stack: port, mode.  The new mode holds from here on; what was buffered under
  * the old one goes out, unless the new one would have kept it. */
-static int mode_attempt(lua_State *L, struct qs_state *state,
+static int mode_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  struct qs_output *output = self_of(L);
+  struct qs_output *output = self;
   int mode = (int)lua_tointeger(L, 2);
   enum qs_status status = check_turn(state, output, error);
   if (status == QS_FAILED) return QS_OP_FAILED;
@@ -207,12 +205,13 @@ static int mode_attempt(lua_State *L, struct qs_state *state,
   return as_results(status, 1);
 }
 
-static void mode_check(lua_State *L, struct qs_state *state) {
-  check_output(L, state);
+static void *mode_check(lua_State *L, struct qs_state *state) {
+  void *self = check_output(L, state);
   int mode = luaL_checkoption(L, 2, NULL, mode_names);
   lua_settop(L, 1);
   lua_pushinteger(L, mode);
   lua_pushstring(L, mode_names[mode]);
+  return self;
 }
 
 static const struct qs_operation set_mode = {
@@ -236,7 +235,7 @@ static int buffer_mode(lua_State *L) {
   struct qs_output *output = check_output(L, state);
   if (!lua_isnoneornil(L, 2)) {
     mode_check(L, state);
-    return qs_operate(L, state, &set_mode);
+    return qs_operate(L, state, &set_mode, output);
   }
   if (output->stream == NULL) return raise_closed(L, "port.buffer_mode");
   lua_pushstring(L, mode_names[output->mode]);
@@ -244,13 +243,14 @@ static int buffer_mode(lua_State *L) {
 }
 
 /* output:setvbuf("no" | "line" | "full") -> true */
-static void setvbuf_check(lua_State *L, struct qs_state *state) {
+static void *setvbuf_check(lua_State *L, struct qs_state *state) {
   static const char *const names[] = {"no", "line", "full", NULL};
-  check_output(L, state);
+  void *self = check_output(L, state);
   int mode = luaL_checkoption(L, 2, NULL, names);
   lua_settop(L, 1);
   lua_pushinteger(L, mode); /* the first three of enum qs_buffer_mode */
   lua_pushboolean(L, 1);
+  return self;
 }
 
 static const struct qs_operation setvbuf_operation = {
@@ -266,9 +266,9 @@ static const struct qs_operation setvbuf_operation = {
 /* Stack: port, sends_fin.  New writes are refused from the first attempt on;
  * then those that had begun have their turn, then what is left is flushed.  A
  * failure is told once and closes the port all the same. */
-static int close_attempt(lua_State *L, struct qs_state *state,
+static int close_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
-  struct qs_output *output = self_of(L);
+  struct qs_output *output = self;
   if (output->stream == NULL) return 0;
   output->is_closing = true;
   if (!qs_queue_is_turn(&output->writers, state->current)) return QS_OP_AGAIN;
@@ -310,7 +310,7 @@ static int end_output(lua_State *L, bool sends_fin) {
   }
   lua_settop(L, 1);
   lua_pushboolean(L, sends_fin);
-  return qs_operate(L, state, &close_operation);
+  return qs_operate(L, state, &close_operation, output);
 }
 
 static int close_output(lua_State *L) {
@@ -327,6 +327,7 @@ static int output_gc(lua_State *L) {
   struct qs_error unused;
   if (output->stream != NULL) qs_output_try_flush(output, &unused);
   qs_output_close(output, true);
+  qs_retire(L);
   return 0;
 }
 
@@ -347,16 +348,18 @@ static int closed_arm(void *target, struct qs_waiter *waiter,
   return 0;
 }
 
-/* core.watch_output(output, tag, what): what is "take", "look" or "closed". */
-static int watch_output(lua_State *L) {
-  static const char *const whats[] = {"take", "look", "closed", NULL};
-  struct qs_state *state = qs_state_of(L);
-  struct qs_output *output = check_output(L, state);
-  int tag = (int)luaL_checkinteger(L, 2);
-  int what = luaL_checkoption(L, 3, NULL, whats);
-  qs_watch(L, state, output, tag, what == 0,
-           what == 2 ? closed_arm : output_arm);
-  return 0;
+/* The `block` of the classes of events: (event, slot, tag). */
+
+static int block_send(lua_State *L) {
+  return qs_block(L, QS_TYPE_OUTPUT, true, output_arm);
+}
+
+static int block_room(lua_State *L) {
+  return qs_block(L, QS_TYPE_OUTPUT, false, output_arm);
+}
+
+static int block_output_closed(lua_State *L) {
+  return qs_block(L, QS_TYPE_OUTPUT, false, closed_arm);
 }
 
 /* --- the rest ----------------------------------------------------------------------------- */
@@ -407,7 +410,9 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     {"is_output", is_output},
-    {"watch_output", watch_output},
+    {"block_send", block_send},
+    {"block_room", block_room},
+    {"block_output_closed", block_output_closed},
     {NULL, NULL},
 };
 

@@ -151,7 +151,7 @@ static bool read_all(lua_State *L, struct reading *reading) {
 
 static char letter_of(lua_State *L, int index) {
   const char *format = lua_tostring(L, index);
-  return *format == '*' ? format[1] : *format;
+  return format[*format == '*' ? 1 : 0];
 }
 
 static bool read_format(lua_State *L, struct reading *reading, int index) {
@@ -183,17 +183,18 @@ static void check_format(lua_State *L, int index) {
                 "invalid format");
 }
 
-static void read_check(lua_State *L, struct qs_state *state) {
-  qs_check(L, state, 1, QS_TYPE_INPUT);
+static void *read_check(lua_State *L, struct qs_state *state) {
+  void *self = qs_check(L, state, 1, QS_TYPE_INPUT);
   if (lua_gettop(L) == 1) lua_pushliteral(L, "l");
   for (int i = lua_gettop(L); i > 1; i--)
     check_format(L, i);
   luaL_checkstack(L, lua_gettop(L) + LUA_MINSTACK, "too many arguments");
+  return self;
 }
 
-static int read_attempt(lua_State *L, struct qs_state *state,
+static int read_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  struct qs_input *input = lua_touserdata(L, 1);
+  struct qs_input *input = self;
   struct reading reading = {.input = input, .error = error};
   int formats = lua_gettop(L);
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;

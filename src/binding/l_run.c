@@ -113,16 +113,15 @@ static void settle(struct qs_state *state, struct qs_thread *thread,
                    int status) {
   bool was_suspending = state->is_suspending;
   state->is_suspending = false;
+  thread->phase = QS_PHASE_PARKED; /* it runs no more */
   if (status == LUA_YIELD && thread->is_killed) {
     qs_thread_kill(state, thread);
-  } else if (status == LUA_YIELD && was_suspending) {
-    thread->phase = QS_PHASE_PARKED;
-  } else if (status == LUA_YIELD) {
+  } else if (status == LUA_YIELD && !was_suspending) {
     lua_pushliteral(thread->L,
                     "attempt to yield from outside a coroutine (a quayside "
                     "thread gives up its turn by thread.yield)");
     qs_thread_finish(state, thread, LUA_ERRRUN);
-  } else {
+  } else if (status != LUA_YIELD) {
     qs_thread_finish(state, thread, status);
   }
 }

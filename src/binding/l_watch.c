@@ -40,6 +40,22 @@ struct qs_registration *qs_watch(lua_State *L, struct qs_state *state,
   return registration;
 }
 
+void *qs_check_element(lua_State *L, struct qs_state *state,
+                       enum qs_type type) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_rawgeti(L, 1, 1);
+  return qs_check(L, state, lua_gettop(L), type);
+}
+
+int qs_block(lua_State *L, enum qs_type type, bool takes,
+             int (*arm)(void *target, struct qs_waiter *waiter,
+                        struct qs_error *error)) {
+  struct qs_state *state = qs_state_of(L);
+  void *target = qs_check_element(L, state, type);
+  qs_watch(L, state, target, (int)lua_tointeger(L, 3), takes, arm);
+  return 0;
+}
+
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
   struct qs_registration *registration;
   while ((registration = TAILQ_FIRST(&thread->registrations)) != NULL) {
@@ -90,10 +106,12 @@ static bool push_news(lua_State *L, struct qs_thread *thread) {
   return true;
 }
 
-/* A thread that nothing in the loop can wake is held by whoever can. */
+/* A thread that nothing in the loop can wake is held by whoever can; a
+ * connection's, by its server, which counts it. */
 static void loosen(lua_State *L, struct qs_state *state) {
   struct qs_thread *thread = state->current;
-  if (thread != state->main_thread && TAILQ_EMPTY(&thread->registrations))
+  if (thread != state->main_thread && !thread->has_server &&
+      TAILQ_EMPTY(&thread->registrations))
     qs_unanchor(L, thread);
 }
 
@@ -122,13 +140,27 @@ static int unwatch(lua_State *L) {
   return 0;
 }
 
-/* core.prepare([breakable]): raises what waiting here would raise.  With
- * `breakable`, breaks are enabled until core.settle(). */
+static int prepare_k(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  (void)context;
+  qs_resumed(L, qs_state_of(L));
+  return 0;
+}
+
+/* core.prepare(breakable): a sync begins.  With `breakable`, breaks are
+ * enabled until core.settle(), and one that is pending is raised.  A thread
+ * whose syncs never have to wait gives up its turn here, now and then. */
 static int prepare(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
-  if (lua_toboolean(L, 1)) state->current->is_wait_breakable = true;
-  qs_prepare_wait(L, state);
-  return 0;
+  if (lua_toboolean(L, 1)) {
+    state->current->is_wait_breakable = true;
+    qs_prepare_wait(L, state);
+  }
+  if (!qs_must_pause(L, state)) return 0;
+  qs_pause(state);
+  if (L != state->main) return qs_suspend(L, state, 0, prepare_k);
+  qs_run_until_woken(state);
+  return prepare_k(L, LUA_YIELD, 0);
 }
 
 static int settle(lua_State *L) {
@@ -150,6 +182,14 @@ void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
   if (qs_timer_start(registration->timer, state->loop, &registration->waiter,
                      seconds, &error) != 0)
     qs_raise(L, &context, &error);
+}
+
+/* core.block_time(event, slot, tag): element 1 of the event is seconds. */
+static int block_time(lua_State *L) {
+  lua_rawgeti(L, 1, 1);
+  qs_watch_time(L, qs_state_of(L), lua_tonumber(L, -1),
+                (int)lua_tointeger(L, 3));
+  return 0;
 }
 
 /* core.watch_time(seconds, tag) */
@@ -197,8 +237,11 @@ static int now(lua_State *L) {
 /* core.counts() -> table of what is registered, for tests and for looking at
  * a running program. */
 static int counts(lua_State *L) {
-  const struct qs_loop *loop = qs_state_of(L)->loop;
-  lua_createtable(L, 0, 5);
+  const struct qs_state *state = qs_state_of(L);
+  const struct qs_loop *loop = state->loop;
+  lua_createtable(L, 0, 6);
+  lua_pushinteger(L, (lua_Integer)state->thread_count);
+  lua_setfield(L, -2, "threads");
   lua_pushinteger(L, (lua_Integer)loop->armed);
   lua_setfield(L, -2, "armed");
   lua_pushinteger(L, (lua_Integer)loop->timers);
@@ -218,6 +261,7 @@ void qs_open_watch(lua_State *L, struct qs_state *state) {
       {"unwatch", unwatch},
       {"prepare", prepare},
       {"settle", settle},
+      {"block_time", block_time},
       {"watch_time", watch_time},
       {"claim", claim},
       {"set_break_enabled", set_break_enabled},

@@ -36,8 +36,19 @@ static size_t grown(size_t needed) {
   return capacity;
 }
 
+/* The usual case: nothing is there, and a block is enough. */
+static bool take_block(struct qs_buffer *buffer, struct qs_loop *loop,
+                       size_t room) {
+  if (buffer->bytes != NULL || room > QS_BLOCK_SIZE) return false;
+  buffer->bytes = qs_loop_take_block(loop);
+  if (buffer->bytes == NULL) return false;
+  buffer->capacity = QS_BLOCK_SIZE;
+  return true;
+}
+
 int qs_buffer_reserve(struct qs_buffer *buffer, struct qs_loop *loop,
                       size_t room, struct qs_error *error) {
+  if (take_block(buffer, loop, room)) return 0;
   size_t length = qs_buffer_length(buffer);
   if (buffer->capacity - buffer->end >= room) return 0;
   if (buffer->capacity >= QS_BLOCK_SIZE && buffer->capacity - length >= room &&

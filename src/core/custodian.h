@@ -54,7 +54,7 @@ void qs_custodian_retain(struct qs_custodian *custodian);
 void qs_custodian_release(struct qs_custodian *custodian);
 
 /* Raises nothing, waits for nothing.  Again: no effect. */
-void qs_custodian_shut_down(struct qs_custodian *custodian);
+void qs_custodian_shut_down(struct qs_custodian *top);
 
 /* Puts a member under a custodian.  -1 and *error (kind CUSTODIAN) when that
  * has been shut down; then the member is managed by none. */

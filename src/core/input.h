@@ -58,6 +58,14 @@ void qs_input_open(struct qs_input *input, struct qs_stream *stream,
 /* Wakes all waiters.  Again: no effect. */
 void qs_input_close(struct qs_input *input);
 
+/* Nothing is buffered, and the last look found nothing: a try would answer
+ * QS_AGAIN. */
+static inline bool qs_input_is_idle(const struct qs_input *input) {
+  return input->buffer.bytes == NULL && input->stream != NULL &&
+         !input->stream->readable.is_hopeful && !input->has_ended &&
+         input->stream->reset == 0;
+}
+
 /* Makes the next try ask the kernel, even when its last answer was "nothing"
  * and no poll has come since. */
 void qs_input_look(struct qs_input *input);

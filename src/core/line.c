@@ -35,6 +35,7 @@ static void find_return_linefeed(const char *text, size_t size,
     }
     at++;
   }
+  line->needs_more = size > 0 && end[-1] == '\r';
 }
 
 static void find_either(const char *text, size_t size, struct line *line) {
@@ -101,7 +102,10 @@ static enum qs_status look_for_line(struct qs_input *input, size_t skip,
     line.length += from;
   else
     line.length = there;
-  if (line.length > input->line_limit) {
+  /* The CR that stands last may yet turn out to be no part of the line. */
+  bool may_shrink =
+      line.terminator == 0 && line.needs_more && !input->has_ended;
+  if (line.length - may_shrink > input->line_limit) {
     qs_error_state(error, QS_ERROR_LIMIT, "read");
     return QS_FAILED;
   }
@@ -110,7 +114,7 @@ static enum qs_status look_for_line(struct qs_input *input, size_t skip,
       input->scanned = line.length;
       input->scanned_end = end;
     }
-    if (!(line.needs_more && input->has_ended)) return QS_AGAIN;
+    if (line.terminator == 0 || !input->has_ended) return QS_AGAIN;
   }
   found->bytes = text;
   found->length = line.length;

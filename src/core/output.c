@@ -117,7 +117,8 @@ enum qs_status qs_output_try_write_some(struct qs_output *output,
                                         size_t *taken, struct qs_error *error) {
   enum qs_status status = check_usable(output, error);
   *taken = 0;
-  while (status == QS_DONE && *taken == 0)
+  while (status == QS_DONE && *taken == 0 &&
+         (size > 0 || qs_buffer_length(&output->buffer) > 0))
     status = send_once(output, bytes, size, taken, error);
   return status;
 }

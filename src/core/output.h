@@ -52,7 +52,8 @@ enum qs_status qs_output_try_write(struct qs_output *output, const char *bytes,
                                    struct qs_error *error);
 
 /* To the kernel only, behind what is in the buffer: QS_DONE when at least one
- * byte went, and *taken says how many. */
+ * byte went, and *taken says how many.  Of nothing, QS_DONE when the buffer is
+ * empty. */
 enum qs_status qs_output_try_write_some(struct qs_output *output,
                                         const char *bytes, size_t size,
                                         size_t *taken, struct qs_error *error);

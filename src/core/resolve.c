@@ -45,6 +45,7 @@ struct hub {
   pthread_cond_t work;
   struct lookups queued;
   struct lookups answered;
+  size_t queued_count;
   struct helper helpers[HELPERS];
   size_t helper_count;
   size_t idle_count;
@@ -109,6 +110,7 @@ static void *help(void *argument) {
       continue;
     }
     TAILQ_REMOVE(&hub->queued, lookup, link);
+    hub->queued_count--;
     lookup->stage = RUNNING;
     self->is_running = true;
     pthread_mutex_unlock(&hub->mutex);
@@ -158,24 +160,30 @@ static struct hub *make_hub(void) {
 struct qs_resolver *qs_resolver_new(struct qs_loop *loop,
                                     struct qs_error *error) {
   struct qs_resolver *resolver = calloc(1, sizeof *resolver);
-  if (resolver == NULL) goto fail;
+  if (resolver == NULL) {
+    qs_error_posix(error, "resolver", NULL);
+    return NULL;
+  }
   resolver->loop = loop;
-  resolver->hub = make_hub();
-  if (resolver->hub == NULL) goto fail_hub;
-  event_assign(&resolver->answers, loop->base, resolver->hub->wake,
-               EV_READ | EV_PERSIST, on_answers, resolver);
-  if (event_add(&resolver->answers, NULL) == 0) return resolver;
+  return resolver;
+}
 
-  pthread_mutex_lock(&resolver->hub->mutex);
-  leave_hub(resolver->hub);
+/* The hub is made for the first look-up: a program without host names needs no
+ * descriptor for it.  Errors: -1 and errno. */
+static int open_hub(struct qs_resolver *resolver) {
+  if (resolver->hub != NULL) return 0;
+  struct hub *hub = make_hub();
+  if (hub == NULL) return -1;
+  event_assign(&resolver->answers, resolver->loop->base, hub->wake,
+               EV_READ | EV_PERSIST, on_answers, resolver);
+  if (event_add(&resolver->answers, NULL) == 0) {
+    resolver->hub = hub;
+    return 0;
+  }
+  pthread_mutex_lock(&hub->mutex);
+  leave_hub(hub);
   errno = ENOMEM;
-fail_hub:
-  qs_error_posix(error, "resolver", NULL);
-  free(resolver);
-  return NULL;
-fail:
-  qs_error_posix(error, "resolver", NULL);
-  return NULL;
+  return -1;
 }
 
 /* Joins those that come to an end by themselves; a look-up may last minutes. */
@@ -194,12 +202,15 @@ static void dismiss(struct hub *hub) {
 
 void qs_resolver_free(struct qs_resolver *resolver) {
   if (resolver == NULL) return;
-  event_del(&resolver->answers);
-  pthread_mutex_lock(&resolver->hub->mutex);
-  resolver->hub->is_closing = true;
-  pthread_cond_broadcast(&resolver->hub->work);
-  dismiss(resolver->hub);
-  leave_hub(resolver->hub);
+  struct hub *hub = resolver->hub;
+  if (hub != NULL) {
+    event_del(&resolver->answers);
+    pthread_mutex_lock(&hub->mutex);
+    hub->is_closing = true;
+    pthread_cond_broadcast(&hub->work);
+    dismiss(hub);
+    leave_hub(hub);
+  }
   free(resolver);
 }
 
@@ -248,15 +259,17 @@ static int add_helper(struct hub *hub) {
   return 0;
 }
 
-/* One helper more unless an idle one is there for it.  Without any helper the
+/* One helper more unless an idle one is there for it; those that are idle may
+ * have been called for the look-ups queued before it.  Without any helper the
  * look-up cannot be done. */
 static int enqueue(struct hub *hub, struct qs_lookup *lookup) {
   int code = 0;
   pthread_mutex_lock(&hub->mutex);
-  if (hub->idle_count == 0 && hub->helper_count < HELPERS)
+  if (hub->idle_count <= hub->queued_count && hub->helper_count < HELPERS)
     code = add_helper(hub);
   if (hub->helper_count > 0) {
     TAILQ_INSERT_TAIL(&hub->queued, lookup, link);
+    hub->queued_count++;
     pthread_cond_signal(&hub->work);
     code = 0;
   }
@@ -268,7 +281,9 @@ struct qs_lookup *qs_resolver_start(struct qs_resolver *resolver,
                                     const char *host, uint16_t port, int type,
                                     void (*done)(void *owner), void *owner,
                                     struct qs_error *error) {
-  struct qs_lookup *lookup = calloc(1, sizeof *lookup);
+  struct qs_lookup *lookup = NULL;
+  if (open_hub(resolver) != 0) goto fail;
+  lookup = calloc(1, sizeof *lookup);
   if (lookup == NULL) goto fail;
   lookup->host = strdup(host);
   if (lookup->host == NULL) goto fail_lookup;
@@ -311,6 +326,7 @@ void qs_lookup_cancel(struct qs_lookup *lookup) {
     lookup = NULL;
   } else if (lookup->stage == QUEUED) {
     TAILQ_REMOVE(&hub->queued, lookup, link);
+    lookup->hub->queued_count--;
   } else {
     TAILQ_REMOVE(&hub->answered, lookup, link);
   }

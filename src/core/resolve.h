@@ -16,8 +16,8 @@
 struct qs_resolver;
 struct qs_lookup;
 
-/* Owns: the returned resolver.  No helper thread runs before the first
- * look-up.  Errors: NULL and *error. */
+/* Owns: the returned resolver.  No helper thread runs, and no descriptor
+ * is open, before the first look-up.  Errors: NULL and *error. */
 struct qs_resolver *qs_resolver_new(struct qs_loop *loop,
                                     struct qs_error *error);
 

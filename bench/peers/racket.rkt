@@ -1,0 +1,65 @@
+#lang racket/base
+;; Racket: a thread for each connection, ports of racket/tcp.
+(require racket/tcp)
+
+(define (echo in out)
+  (define buffer (make-bytes 16384))
+  (let loop ()
+    (define n (read-bytes-avail! buffer in))
+    (unless (eof-object? n)
+      (write-bytes buffer out 0 n)
+      (flush-output out)
+      (loop))))
+
+(define (line in out)
+  (for ([text (in-bytes-lines in 'linefeed)])
+    (write-bytes text out)
+    (write-bytes #"\n" out)
+    (flush-output out)))
+
+(define (churn in out)
+  (define text (read-bytes-line in 'linefeed))
+  (unless (eof-object? text)
+    (write-bytes text out)
+    (write-bytes #"\n" out)))
+
+(define (down in out)
+  (define request (read-line in 'linefeed))
+  (unless (eof-object? request)
+    (define ask (open-input-string request))
+    (define bytes (read ask))
+    (define size (read ask))
+    (define block (make-bytes size (char->integer #\x)))
+    (let loop ([left bytes])
+      (when (> left 0)
+        (define n (min left size))
+        (write-bytes block out 0 n)
+        (loop (- left n))))))
+
+(define (up in out)
+  (define buffer (make-bytes 65536))
+  (let loop ([total 0])
+    (define n (read-bytes-avail! buffer in))
+    (if (eof-object? n)
+        (write-bytes (string->bytes/utf-8 (format "~a\n" total)) out)
+        (loop (+ total n)))))
+
+(define handlers
+  (hash "echo" echo "line" line "pipeline" line
+        "churn" churn "down" down "up" up))
+
+(define (serve handler)
+  (define listener (tcp-listen 0 1024 #f "127.0.0.1"))
+  (define-values (host port far-host far-port) (tcp-addresses listener #t))
+  (printf "port ~a\n" port)
+  (flush-output)
+  (let loop ()
+    (define-values (in out) (tcp-accept listener))
+    (thread (lambda ()
+              (with-handlers ([exn:fail:network? void])
+                (handler in out))
+              (close-output-port out)
+              (close-input-port in)))
+    (loop)))
+
+(serve (hash-ref handlers (vector-ref (current-command-line-arguments) 0)))

@@ -1,0 +1,476 @@
+--- How a sync goes.
+--
+-- The events are taken apart into base events, the cases.  All cases are tried,
+-- in random order.  If none has happened, all are registered, and the thread
+-- waits.  As soon as one has happened the others are withdrawn, before any
+-- other thread runs; then wraps are called.
+--
+-- Where every case is known to be idle, the first round of tries is left out:
+-- the loop will tell.
+-- @module quayside.sync
+
+local core = require "quayside.core"
+local events = require "quayside.event"
+
+local Event, is_evt, event_of = events.Event, events.is_evt, events.of
+local random = math.random
+
+-- What `wait` answers when the time has come.
+local TIMED_OUT = 0
+
+-- The slot of one sync:
+--
+--   [1..n]     the cases, base events
+--   tokens[i]  what the block of case i returned
+--   wraps[i]   a list of {f, is_handle, next}, innermost first, or nil
+--   nacks[i]   a list of {latch, next}: those that a win of case i spares
+--   all_nacks  a list of every latch that was made
+--   winner     the number of the case that has happened, and its `result` if a
+--              partner has completed it
+local Slot = {}
+Slot.__index = Slot
+
+-- Taking events apart ------------------------------------------------------------
+
+local add
+
+-- What a guard has made; what is no event is ready, with the guard as result.
+local function add_guarded(slot, event, made, wraps, nacks)
+  if is_evt(made) then return add(slot, event_of(made), wraps, nacks) end
+  wraps = {f = function() return event end, next = wraps}
+  return add(slot, events.always, wraps, nacks)
+end
+
+local function add_nack_guard(slot, event, wraps, nacks)
+  local nack = events.new_latch()
+  slot.all_nacks = {latch = nack, next = slot.all_nacks}
+  local made = event.nack_guard(nack)
+  return add_guarded(slot, event, made, wraps, {latch = nack, next = nacks})
+end
+
+local function add_base(slot, event, wraps, nacks)
+  local n = slot.n + 1
+  slot.n = n
+  slot[n] = event
+  slot.wraps[n] = wraps
+  slot.nacks[n] = nacks
+end
+
+local function add_wrapped(slot, event, wraps, nacks)
+  if event.replace then
+    slot.has_replacement = true
+    wraps = {replace = event.replace, next = wraps}
+  else
+    wraps = {f = event.wrap, is_handle = event.is_handle, next = wraps}
+  end
+  return add(slot, event_of(event.inner), wraps, nacks)
+end
+
+function add(slot, event, wraps, nacks)
+  if event.base then
+    add_base(slot, event, wraps, nacks)
+  elseif event.choice then
+    for _, each in ipairs(event.choice) do
+      add(slot, event_of(each), wraps, nacks)
+    end
+  elseif event.inner then
+    add_wrapped(slot, event, wraps, nacks)
+  elseif event.guard then
+    add_guarded(slot, event, event.guard(), wraps, nacks)
+  elseif event.nack_guard then
+    add_nack_guard(slot, event, wraps, nacks)
+  else
+    local made = event.poll_guard(slot.is_poll)
+    add_guarded(slot, event, made, wraps, nacks)
+  end
+end
+
+-- Are all of them base events already?  Then they are the cases.
+local function is_flat(slot)
+  for i = 1, slot.n do
+    local event = slot[i]
+    if getmetatable(event) ~= Event or not event.base then return false end
+  end
+  return true
+end
+
+local function take_apart(slot)
+  local given = table.move(slot, 1, slot.n, 1, {})
+  local n = slot.n
+  slot.n, slot.wraps, slot.nacks = 0, {}, {}
+  for i = 1, n do add(slot, event_of(given[i]), nil, nil) end
+  for i = slot.n + 1, n do slot[i] = nil end
+end
+
+-- The end of a sync ----------------------------------------------------------------
+
+-- Withdraws what is registered in queues.
+local function leave_queues(slot)
+  local tokens = slot.tokens
+  if not tokens then return end
+  slot.tokens = false
+  for i, token in pairs(tokens) do
+    local case = slot[i]
+    local withdraw = case.base.withdraw
+    if withdraw then withdraw(case, token) end
+  end
+end
+
+--- Called by the partner who completes case i.  Everything else the sync has
+-- registered is withdrawn before anyone else can run.
+-- @treturn boolean false if the thread is not to be had any more (a break has
+--   reached it)
+function Slot:complete(i, result)
+  if self.winner or not core.claim(self.thread) then return false end
+  self.winner = i
+  self.result = result
+  leave_queues(self)
+  return true
+end
+
+-- The latches that no win of case `winner` spares are opened.
+local function open_nacks(slot)
+  local spared = {}
+  local each = slot.winner and slot.nacks[slot.winner]
+  while each do
+    spared[each.latch] = true
+    each = each.next
+  end
+  each = slot.all_nacks
+  slot.all_nacks = nil
+  while each do
+    if not spared[each.latch] then events.open_latch(each.latch) end
+    each = each.next
+  end
+end
+
+-- Runs however the sync ends: by a winner, a time-out, an error, a break or
+-- the death of the thread.
+function Slot:__close()
+  if self.is_registered then
+    core.unwatch()
+    if self.tokens then leave_queues(self) end
+  end
+  if self.enables_break then core.settle() end
+  if self.all_nacks then open_nacks(self) end
+end
+
+-- Trying ---------------------------------------------------------------------------
+
+-- The outcome of a try: false, or the number of the winner and its results.
+local function settle(slot, i, happened, ...)
+  if happened then
+    slot.winner = i
+    return i, ...
+  elseif happened == nil then
+    slot.winner = i
+    error((...), 0)
+  end
+  return false
+end
+
+local function is_all_idle(slot)
+  for i = 1, slot.n do
+    local case = slot[i]
+    local idle = case.base.idle
+    if not idle or not idle(case) then return false end
+  end
+  return true
+end
+
+local try_some
+
+local function try_next(slot, order, n, i, ...)
+  if i then return i, ... end
+  return try_some(slot, order, n)
+end
+
+-- Tries the cases order[1..n], the next one at random.
+function try_some(slot, order, n)
+  if n == 0 then return false end
+  local k = random(n)
+  local i = order[k]
+  order[k] = order[n]
+  local case = slot[i]
+  return try_next(slot, order, n - 1, settle(slot, i, case.base.try(case)))
+end
+
+local function try_all(slot)
+  if slot.n == 1 then
+    local case = slot[1]
+    return settle(slot, 1, case.base.try(case))
+  end
+  local order = {}
+  for i = 1, slot.n do order[i] = i end
+  return try_some(slot, order, slot.n)
+end
+
+-- Waiting --------------------------------------------------------------------------
+
+local function watch_timeout(slot)
+  local timeout = slot.timeout
+  if slot.deadline then timeout = slot.deadline - core.now() end
+  if timeout then core.watch_time(timeout, TIMED_OUT) end
+end
+
+local function register(slot)
+  slot.is_registered = true
+  if slot.timeout then watch_timeout(slot) end
+  for i = 1, slot.n do
+    local case = slot[i]
+    local token = case.base.block(case, slot, i)
+    if token then
+      slot.was_queued = true
+      slot.thread = slot.thread or core.current()
+      slot.tokens = slot.tokens or {}
+      slot.tokens[i] = token
+    end
+  end
+end
+
+local function token_of(slot, i)
+  return slot.tokens and slot.tokens[i]
+end
+
+local wait
+
+local function wait_on(slot, i, ...)
+  if i then return i, ... end
+  return wait(slot)
+end
+
+-- Until a case has happened; TIMED_OUT if the time has come first.
+function wait(slot)
+  local tag = core.wait()
+  if slot.winner then return slot.winner, slot.result end
+  if not tag then return wait(slot) end
+  if tag == TIMED_OUT then return TIMED_OUT end
+  local case = slot[tag]
+  return wait_on(slot, settle(slot, tag,
+                              case.base.try(case, token_of(slot, tag), true)))
+end
+
+-- Wraps and replacements --------------------------------------------------------------
+
+local function breaks_back(was, ok, ...)
+  core.set_break_enabled(was)
+  if not ok then error(..., 0) end
+  return ...
+end
+
+local function call_undisturbed(f, ...)
+  return breaks_back(core.set_break_enabled(false), pcall(f, ...))
+end
+
+-- Passes the results of the winner through its wraps.
+local function deliver(wraps, ...)
+  if not wraps then return ... end
+  if wraps.next or not wraps.is_handle then
+    return deliver(wraps.next, call_undisturbed(wraps.f, ...))
+  end
+  return wraps.f(...)
+end
+
+local attempt
+
+-- Case i has happened, but only to be replaced.
+local function substitute(slot, i, wraps, ...)
+  if not wraps.replace then
+    return substitute(slot, i, wraps.next, call_undisturbed(wraps.f, ...))
+  end
+  core.unwatch()
+  leave_queues(slot)
+  local nacks = slot.nacks[i]
+  slot.winner, slot[i] = false, events.never
+  slot.wraps[i], slot.nacks[i] = nil, nil
+  local made = wraps.replace(...)
+  if not is_evt(made) then
+    error("replace: the function returned no event", 0)
+  end
+  add(slot, event_of(made), wraps.next, nacks)
+  return attempt(slot)
+end
+
+local function has_replacement(wraps)
+  while wraps and not wraps.replace do wraps = wraps.next end
+  return wraps
+end
+
+local function decide(slot, i, ...)
+  if slot.has_replacement and i ~= TIMED_OUT
+     and has_replacement(slot.wraps[i]) then
+    return substitute(slot, i, slot.wraps[i], ...)
+  end
+  return i, ...
+end
+
+-- Slots ------------------------------------------------------------------------
+
+-- Slots that nobody refers to any more, to be used again: making a table costs
+-- more than the rest of a sync.  Only those of plain cases that were never in a
+-- queue come here.
+local spare, spare_count = {}, 0
+
+local SPARES = 16
+
+local function take_spare()
+  local slot = spare[spare_count]
+  spare[spare_count] = nil
+  spare_count = spare_count - 1
+  return slot
+end
+
+-- Every field that a sync of plain cases needs is named here, so that the
+-- table never grows.
+local function new_slot()
+  return setmetatable({
+    false, false, n = 0, is_flat = true, is_registered = false,
+    is_poll = false, enables_break = false, timeout = false, tokens = false,
+    winner = false,
+  }, Slot)
+end
+
+local function give_back(slot)
+  if not slot.is_flat or slot.was_queued or spare_count >= SPARES then
+    return
+  end
+  for i = 1, slot.n do slot[i] = false end
+  slot.is_registered, slot.is_poll, slot.enables_break = false, false, false
+  slot.timeout, slot.winner = false, false
+  spare_count = spare_count + 1
+  spare[spare_count] = slot
+end
+
+-- Sync ------------------------------------------------------------------------------
+
+local function wait_registered(slot)
+  register(slot)
+  return decide(slot, wait(slot))
+end
+
+local function or_wait(slot, i, ...)
+  if i then return decide(slot, i, ...) end
+  if slot.is_poll then return TIMED_OUT end
+  return wait_registered(slot)
+end
+
+function attempt(slot)
+  if not slot.is_poll and is_all_idle(slot) then
+    return wait_registered(slot)
+  end
+  return or_wait(slot, try_all(slot))
+end
+
+-- The number of the winner, or TIMED_OUT, and its results.
+local function perform(slot)
+  local _ <close> = slot
+  core.prepare(slot.enables_break)
+  if not slot.is_flat then take_apart(slot) end
+  if slot.has_replacement and slot.timeout then
+    slot.deadline = core.now() + slot.timeout
+  end
+  return attempt(slot)
+end
+
+local function finish(slot, on_timeout, i, ...)
+  if i == TIMED_OUT then
+    give_back(slot)
+    if on_timeout then return on_timeout() end
+    return nil
+  end
+  if slot.is_flat then
+    give_back(slot)
+    return ...
+  end
+  return deliver(slot.wraps[i], ...)
+end
+
+local function check_events(slot, first, name)
+  for i = 1, slot.n do
+    if not is_evt(slot[i]) then
+      error(("bad argument #%d to '%s' (event expected, got %s)")
+            :format(first + i - 1, name, type(slot[i])), 4)
+    end
+  end
+end
+
+local function fill(slot, ...)
+  slot.n = select("#", ...)
+  if slot.n == 2 then
+    slot[1], slot[2] = ...
+    return slot
+  end
+  for i = 1, slot.n do slot[i] = (select(i, ...)) end
+  return slot
+end
+
+-- A slot for the events, which are checked.
+local function slot_for(first, name, ...)
+  local slot = fill(spare_count > 0 and take_spare() or new_slot(), ...)
+  if not is_flat(slot) then
+    slot.is_flat = false
+    check_events(slot, first, name)
+  end
+  return slot
+end
+
+local function sync_slot(slot, timeout)
+  if type(timeout) == "function" then
+    slot.is_poll = true
+    return finish(slot, timeout, perform(slot))
+  end
+  slot.timeout = timeout or false
+  if timeout == 0 then slot.is_poll = true end
+  return finish(slot, nil, perform(slot))
+end
+
+local function check_timeout(timeout, name)
+  if timeout == nil or type(timeout) == "function" then return end
+  if type(timeout) ~= "number" then
+    error(("bad argument #1 to '%s' (number of seconds, function or nil "
+           .. "expected, got %s)"):format(name, type(timeout)), 3)
+  elseif not (timeout >= 0) then
+    error(("bad argument #1 to '%s' (seconds must not be negative)")
+          :format(name), 3)
+  end
+end
+
+--- Waits for one of the events, one at random if several are ready.
+-- @return its results
+local function sync(...)
+  local slot = slot_for(1, "sync", ...)
+  return finish(slot, nil, perform(slot))
+end
+
+--- Waits at most so long; 0 polls.
+-- @tparam number|nil|function timeout seconds; nil: for ever; a function:
+--   polls, and is called if nothing is ready
+-- @return the results of the event; nil, or those of the function, if the time
+--   has come first
+local function sync_timeout(timeout, ...)
+  check_timeout(timeout, "sync_timeout")
+  return sync_slot(slot_for(2, "sync_timeout", ...), timeout)
+end
+
+--- Like sync, with breaks enabled while it waits: either an event is chosen or
+-- a break is raised, never both.
+local function sync_enable_break(...)
+  local slot = slot_for(1, "sync_enable_break", ...)
+  slot.enables_break = true
+  return sync_slot(slot, nil)
+end
+
+--- Like sync_timeout, with breaks enabled while it waits.
+local function sync_timeout_enable_break(timeout, ...)
+  check_timeout(timeout, "sync_timeout_enable_break")
+  local slot = slot_for(2, "sync_timeout_enable_break", ...)
+  slot.enables_break = true
+  return sync_slot(slot, timeout)
+end
+
+return {
+  sync = sync,
+  sync_timeout = sync_timeout,
+  sync_enable_break = sync_enable_break,
+  sync_timeout_enable_break = sync_timeout_enable_break,
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "fixture.h"
+
+static void test_ready_list(void) {
+  struct fixture f;
+  struct qs_ready ready[4] = {0};
+  fixture_open(&f);
+  for (int i = 0; i < 4; i++)
+    qs_loop_post(f.loop, &ready[i]);
+  CHECK(f.loop->ready_count == 4);
+  qs_loop_unpost(f.loop, &ready[1]);
+  CHECK(qs_loop_next(f.loop) == &ready[0]);
+  CHECK(qs_loop_next(f.loop) == &ready[2]);
+  qs_loop_post(f.loop, &ready[0]);
+  CHECK(qs_loop_next(f.loop) == &ready[3]);
+  CHECK(qs_loop_next(f.loop) == &ready[0]);
+  CHECK(qs_loop_next(f.loop) == NULL);
+  fixture_close(&f);
+}
+
+static void test_posted_once(void) {
+  struct fixture f;
+  struct qs_ready ready = {0};
+  fixture_open(&f);
+  qs_loop_unpost(f.loop, &ready);
+  CHECK(f.loop->ready_count == 0);
+  qs_loop_post(f.loop, &ready);
+  qs_loop_post(f.loop, &ready);
+  CHECK(f.loop->ready_count == 1);
+  CHECK(qs_loop_next(f.loop) == &ready);
+  CHECK(!ready.is_listed && f.loop->ready_count == 0);
+  fixture_close(&f);
+}
+
+static void test_busy(void) {
+  struct fixture f;
+  fixture_open(&f);
+  size_t *counters[] = {&f.loop->armed, &f.loop->timers, &f.loop->lookups};
+  CHECK(!qs_loop_is_busy(f.loop));
+  for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+    ++*counters[i];
+    CHECK(qs_loop_is_busy(f.loop));
+    --*counters[i];
+  }
+  f.loop->streams = 1; /* open, but nobody waits for it */
+  CHECK(!qs_loop_is_busy(f.loop));
+  f.loop->streams = 0;
+  fixture_close(&f);
+}
+
+static void test_look(void) {
+  struct fixture f;
+  fixture_open(&f);
+  qs_loop_poll(f.loop, false); /* would hang if it waited */
+  CHECK(f.loop->ready_count == 0);
+  fixture_close(&f);
+}
+
+static void test_blocks(void) {
+  struct fixture f;
+  char *blocks[QS_BLOCKS_KEPT + 4];
+
+  enum { COUNT = sizeof blocks / sizeof blocks[0] };
+
+  fixture_open(&f);
+  for (int i = 0; i < COUNT; i++) {
+    blocks[i] = qs_loop_take_block(f.loop);
+    CHECK(blocks[i] != NULL);
+    blocks[i][0] = blocks[i][QS_BLOCK_SIZE - 1] = 'x';
+  }
+  for (int i = 0; i < COUNT; i++)
+    qs_loop_give_block(f.loop, blocks[i]);
+  CHECK(f.loop->block_count == QS_BLOCKS_KEPT);
+  blocks[0] = qs_loop_take_block(f.loop);
+  CHECK(f.loop->block_count == QS_BLOCKS_KEPT - 1);
+  qs_loop_give_block(f.loop, blocks[0]);
+  fixture_close(&f);
+}
+
+static void test_two_loops(void) {
+  struct fixture one;
+  struct fixture other;
+  struct qs_ready ready = {0};
+  fixture_open(&one);
+  fixture_open(&other);
+  qs_loop_post(one.loop, &ready);
+  CHECK(qs_loop_next(other.loop) == NULL);
+  CHECK(qs_loop_next(one.loop) == &ready);
+  fixture_close(&one);
+  fixture_close(&other);
+  qs_loop_free(NULL);
+}
+
+static const struct check_case cases[] = {
+    {"what is ready comes out in the order it was posted", test_ready_list},
+    {"posting twice lists once", test_posted_once},
+    {"a loop is busy while a poll could still bring something", test_busy},
+    {"a look does not wait", test_look},
+    {"blocks are kept for reuse, but not without bound", test_blocks},
+    {"loops know nothing of each other", test_two_loops},
+};
+
+int main(void) {
+  return CHECK_ALL(cases);
+}
