@@ -23,6 +23,7 @@ install_packages() {
   as_root=
   [ "$(id -u)" -eq 0 ] || as_root=sudo
   $as_root apt-get -q update
+  # shellcheck disable=SC2086 # several words
   $as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get -q -y --no-install-recommends install $missing
 }

@@ -282,8 +282,9 @@ local function check_no_growth(step)
   for name, count in pairs(core.counts()) do
     assert(count <= counts[name], name .. ": " .. count)
   end
+  -- A checker of memory, for which rounds are scaled down, keeps what is freed.
   local grown = helper.memory() - resident
-  assert(grown < 4e6, "resident memory: " .. grown)
+  assert(rounds < 100000 or grown < 4e6, "resident memory: " .. grown)
 end
 
 describe("a sync that is abandoned", function()

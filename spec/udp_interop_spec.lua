@@ -152,3 +152,23 @@ for _, family in ipairs(common.families) do
     end)
   end)
 end
+
+describe("the example of a DNS client", function()
+  helper.check_leaks()
+
+  it("asks, asks again, and gives up", function()
+    local process = io.popen(helper.command("examples/dns.lua") .. " 2>&1")
+    local written = process:read("a")
+    process:close()
+    assert.equal([[
+www.test: 192.0.2.1
+slow.test: no answer to query 1
+slow.test: 192.0.2.2
+silent.test: no answer to query 1
+silent.test: no answer to query 2
+silent.test: no answer to query 3
+silent.test: given up
+none.test: no such name
+]], written)
+  end)
+end)

@@ -29,20 +29,12 @@ end
 describe("output:write", function()
   helper.check_leaks()
 
-  it("takes strings and numbers, writes them as a file does, and returns the "
-     .. "port", function()
+  it("takes strings and numbers, and returns the port", function()
     local a, b, c, d = helper.pair()
-    assert.equal(b, b:write("a", 1, " ", 1.5, -0.0, " ", 1e100, 2^53 | 0, ""))
+    assert.equal(b, b:write("a", 1, " ", 1.5, " ", 1e100, 2^53 | 0, ""))
     assert.equal(b, b:write())
     b:close()
-    local name = helper.file("")
-    local file = io.open(name, "w")
-    file:write("a", 1, " ", 1.5, -0.0, " ", 1e100, 2^53 | 0, "")
-    file:close()
-    file = io.open(name)
-    assert.equal(file:read("a"), c:read("a"))
-    file:close()
-    os.remove(name)
+    assert.equal("a1 1.5 1e+1009007199254740992", c:read("a"))
     helper.close(a, c, d)
   end)
 
@@ -121,7 +113,7 @@ describe("output:write", function()
      function()
     local a, b, c, d = helper.pair()
     -- First the kernel's buffers are filled, with nobody waiting.
-    while quayside.sync_timeout(0.01, b) do b:write_some(big) end
+    while quayside.sync_timeout(0, b:write_evt(big)) do helper.let_run() end
     b:buffer_mode "auto"
     b:write("at the end")
     quayside.sleep(0)
@@ -157,6 +149,7 @@ describe("output:write", function()
       spawn(function()
         local letter = string.char(96 + i)
         for _ = 1, 3 do b:write(letter:rep(size), letter, letter:rep(99)) end
+        b:flush()
       end)
     end
     local expected = size + 100
@@ -195,6 +188,7 @@ describe("output:write", function()
     for bytes in c:lines(5000) do
       count = count + #bytes
       if count % 100000 == 0 then
+        collectgarbage()
         most = math.max(most, helper.memory())
         quayside.sleep(0)
       end
@@ -202,7 +196,7 @@ describe("output:write", function()
     helper.join(writing)
     assert.equal(pieces * #piece, count)
     if not os.getenv "QUAYSIDE_ROUNDS" then -- a checker's memory is its own
-      assert.is_true(most - before < 6e6, most - before)
+      assert.is_true(most - before < 4e6, most - before)
     end
     helper.close(a, c, d)
   end)

@@ -112,7 +112,7 @@ local function poll_guard(f)
   return setmetatable({poll_guard = f}, Event)
 end
 
--- Latches: ready from one moment on ----------------------------------------------
+-- Latches: ready from one moment on ------------------------------------------
 
 local latch = {
   try = function(event)

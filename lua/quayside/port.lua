@@ -70,7 +70,7 @@ end
 local input_closed = closed(core.block_closed)
 local output_closed = closed(core.block_output_closed)
 
--- Methods -------------------------------------------------------------------------
+-- Methods --------------------------------------------------------------------
 
 local function check_port(is_port, port, name, what)
   if is_port(port) then return end
@@ -187,7 +187,7 @@ end
 input.addresses = core.addresses
 output.addresses = core.addresses
 
--- Functions -----------------------------------------------------------------------
+-- Functions ------------------------------------------------------------------
 
 --- Copies what comes to the end of file, and flushes.
 -- @param from an input port

@@ -26,7 +26,7 @@ local function end_if_done(server)
   evt.open_latch(server.ended)
 end
 
--- Connections -------------------------------------------------------------------
+-- Connections ----------------------------------------------------------------
 
 -- A connection's thread is dead, however it ended.
 local function count_out(server)
@@ -51,7 +51,7 @@ end
 
 core.on_connection(finish, count_out)
 
--- Accepting ---------------------------------------------------------------------------
+-- Accepting ------------------------------------------------------------------
 
 -- After a failure of accept: until a connection ends, or for a while.
 local function rest(server, seconds)
@@ -115,13 +115,14 @@ local function accept_until_stopped(server)
   accept_all(server)
 end
 
--- The server ------------------------------------------------------------------------------
+-- The server -----------------------------------------------------------------
 
 --- Stops accepting, waits for the connections under way, then shuts down what
 -- is left of them.  A listener that was handed to serve stays open.
 -- @tparam[opt] number grace_s how long to wait; without it, as long as it takes
 function Server:stop(grace_s)
-  if grace_s ~= nil and (type(grace_s) ~= "number" or not (grace_s >= 0)) then
+  if grace_s ~= nil and (type(grace_s) ~= "number" or grace_s < 0
+                          or grace_s ~= grace_s) then
     error("bad argument #1 to 'stop' (seconds must be a number, not negative)",
           2)
   end
@@ -181,7 +182,8 @@ end
 --
 -- When the handler returns, both ports are closed (the output is flushed) and
 -- the custodian is shut down.  Its error shuts the custodian down at once, ends
--- only this connection, and is reported to `options.on_error(error, traceback)`.
+-- only this connection, and is reported to
+-- `options.on_error(error, traceback)`.
 --
 -- @tparam integer|listener where a port number to listen on, or a listener
 -- @tparam function handler

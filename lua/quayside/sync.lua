@@ -3,16 +3,16 @@
 -- The events are taken apart into base events, the cases.  All cases are tried,
 -- in random order.  If none has happened, all are registered, and the thread
 -- waits.  As soon as one has happened the others are withdrawn, before any
--- other thread runs; then wraps are called.
---
--- Where every case is known to be idle, the first round of tries is left out:
--- the loop will tell.
+-- other thread runs; then wraps are called.  Where every case is
+-- known to be idle, the first round of tries is left out: the loop will tell.
 -- @module quayside.sync
 
 local core = require "quayside.core"
+local cases = require "quayside.cases"
 local events = require "quayside.event"
 
-local Event, is_evt, event_of = events.Event, events.is_evt, events.of
+local is_evt, event_of = events.is_evt, events.of
+local add = cases.add
 local random = math.random
 
 -- What `wait` answers when the time has come.
@@ -30,79 +30,7 @@ local TIMED_OUT = 0
 local Slot = {}
 Slot.__index = Slot
 
--- Taking events apart ------------------------------------------------------------
-
-local add
-
--- What a guard has made; what is no event is ready, with the guard as result.
-local function add_guarded(slot, event, made, wraps, nacks)
-  if is_evt(made) then return add(slot, event_of(made), wraps, nacks) end
-  wraps = {f = function() return event end, next = wraps}
-  return add(slot, events.always, wraps, nacks)
-end
-
-local function add_nack_guard(slot, event, wraps, nacks)
-  local nack = events.new_latch()
-  slot.all_nacks = {latch = nack, next = slot.all_nacks}
-  local made = event.nack_guard(nack)
-  return add_guarded(slot, event, made, wraps, {latch = nack, next = nacks})
-end
-
-local function add_base(slot, event, wraps, nacks)
-  local n = slot.n + 1
-  slot.n = n
-  slot[n] = event
-  slot.wraps[n] = wraps
-  slot.nacks[n] = nacks
-end
-
-local function add_wrapped(slot, event, wraps, nacks)
-  if event.replace then
-    slot.has_replacement = true
-    wraps = {replace = event.replace, next = wraps}
-  else
-    wraps = {f = event.wrap, is_handle = event.is_handle, next = wraps}
-  end
-  return add(slot, event_of(event.inner), wraps, nacks)
-end
-
-function add(slot, event, wraps, nacks)
-  if event.base then
-    add_base(slot, event, wraps, nacks)
-  elseif event.choice then
-    for _, each in ipairs(event.choice) do
-      add(slot, event_of(each), wraps, nacks)
-    end
-  elseif event.inner then
-    add_wrapped(slot, event, wraps, nacks)
-  elseif event.guard then
-    add_guarded(slot, event, event.guard(), wraps, nacks)
-  elseif event.nack_guard then
-    add_nack_guard(slot, event, wraps, nacks)
-  else
-    local made = event.poll_guard(slot.is_poll)
-    add_guarded(slot, event, made, wraps, nacks)
-  end
-end
-
--- Are all of them base events already?  Then they are the cases.
-local function is_flat(slot)
-  for i = 1, slot.n do
-    local event = slot[i]
-    if getmetatable(event) ~= Event or not event.base then return false end
-  end
-  return true
-end
-
-local function take_apart(slot)
-  local given = table.move(slot, 1, slot.n, 1, {})
-  local n = slot.n
-  slot.n, slot.wraps, slot.nacks = 0, {}, {}
-  for i = 1, n do add(slot, event_of(given[i]), nil, nil) end
-  for i = slot.n + 1, n do slot[i] = nil end
-end
-
--- The end of a sync ----------------------------------------------------------------
+-- The end of a sync ----------------------------------------------------------
 
 -- Withdraws what is registered in queues.
 local function leave_queues(slot)
@@ -155,7 +83,7 @@ function Slot:__close()
   if self.all_nacks then open_nacks(self) end
 end
 
--- Trying ---------------------------------------------------------------------------
+-- Trying ---------------------------------------------------------------------
 
 -- The outcome of a try: false, or the number of the winner and its results.
 local function settle(slot, i, happened, ...)
@@ -205,7 +133,7 @@ local function try_all(slot)
   return try_some(slot, order, slot.n)
 end
 
--- Waiting --------------------------------------------------------------------------
+-- Waiting --------------------------------------------------------------------
 
 local function watch_timeout(slot)
   local timeout = slot.timeout
@@ -250,7 +178,7 @@ function wait(slot)
                               case.base.try(case, token_of(slot, tag), true)))
 end
 
--- Wraps and replacements --------------------------------------------------------------
+-- Wraps and replacements -----------------------------------------------------
 
 local function breaks_back(was, ok, ...)
   core.set_break_enabled(was)
@@ -304,7 +232,7 @@ local function decide(slot, i, ...)
   return i, ...
 end
 
--- Slots ------------------------------------------------------------------------
+-- Slots ----------------------------------------------------------------------
 
 -- Slots that nobody refers to any more, to be used again: making a table costs
 -- more than the rest of a sync.  Only those of plain cases that were never in a
@@ -341,7 +269,7 @@ local function give_back(slot)
   spare[spare_count] = slot
 end
 
--- Sync ------------------------------------------------------------------------------
+-- Sync -----------------------------------------------------------------------
 
 local function wait_registered(slot)
   register(slot)
@@ -365,7 +293,7 @@ end
 local function perform(slot)
   local _ <close> = slot
   core.prepare(slot.enables_break)
-  if not slot.is_flat then take_apart(slot) end
+  if not slot.is_flat then cases.take_apart(slot) end
   if slot.has_replacement and slot.timeout then
     slot.deadline = core.now() + slot.timeout
   end
@@ -385,31 +313,20 @@ local function finish(slot, on_timeout, i, ...)
   return deliver(slot.wraps[i], ...)
 end
 
-local function check_events(slot, first, name)
-  for i = 1, slot.n do
-    if not is_evt(slot[i]) then
-      error(("bad argument #%d to '%s' (event expected, got %s)")
-            :format(first + i - 1, name, type(slot[i])), 4)
-    end
-  end
-end
-
-local function fill(slot, ...)
-  slot.n = select("#", ...)
-  if slot.n == 2 then
-    slot[1], slot[2] = ...
-    return slot
-  end
-  for i = 1, slot.n do slot[i] = (select(i, ...)) end
+local function fill(slot, n, ...)
+  slot.n = n
+  slot[1], slot[2] = ...
+  for i = 3, n do slot[i] = (select(i, ...)) end
   return slot
 end
 
 -- A slot for the events, which are checked.
 local function slot_for(first, name, ...)
-  local slot = fill(spare_count > 0 and take_spare() or new_slot(), ...)
-  if not is_flat(slot) then
+  local slot = fill(spare_count > 0 and take_spare() or new_slot(),
+                    select("#", ...), ...)
+  if not cases.is_flat(slot) then
     slot.is_flat = false
-    check_events(slot, first, name)
+    cases.check(slot, first, name)
   end
   return slot
 end
@@ -429,7 +346,7 @@ local function check_timeout(timeout, name)
   if type(timeout) ~= "number" then
     error(("bad argument #1 to '%s' (number of seconds, function or nil "
            .. "expected, got %s)"):format(name, type(timeout)), 3)
-  elseif not (timeout >= 0) then
+  elseif timeout < 0 or timeout ~= timeout then
     error(("bad argument #1 to '%s' (seconds must not be negative)")
           :format(name), 3)
   end

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "binding.h"
+#include "udp.h"
 
 /*
  * The two ports of a new connection, and the addresses of anything that has

@@ -48,7 +48,7 @@ static struct qs_connect *push_attempt(lua_State *L, struct qs_state *state) {
   read_options(L, &options);
   struct qs_connect *connect =
       qs_push_new(L, state, QS_TYPE_CONNECT, sizeof *connect, 0);
-  if (qs_connect_open(connect, state->loop, qs_resolver_of(L, state),
+  if (qs_connect_open(connect, state->loop, state->resolver,
                       state->current->custodian, &options, &error) != 0) {
     connect->status = QS_FAILED;
     connect->error = error;
@@ -120,10 +120,17 @@ static void describe(const struct qs_connect *connect,
   }
 }
 
+/* An attempt that could not begin keeps nothing; connect still has its
+ * arguments on the stack, an event has not. */
 static void connect_describe(lua_State *L, void *self,
                              struct qs_context *context) {
-  (void)L;
-  describe(self, context);
+  const struct qs_connect *connect = self;
+  if (connect->options.host != NULL) {
+    describe(connect, context);
+  } else if (lua_type(L, CONNECT_HOST) == LUA_TSTRING) {
+    context->host = lua_tostring(L, CONNECT_HOST);
+    context->port = (int)lua_tointeger(L, CONNECT_PORT);
+  }
 }
 
 /* Adds `attempts` to the error object on top. */

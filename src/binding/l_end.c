@@ -62,6 +62,16 @@ static int close_coroutine(lua_State *co) {
 #endif
 }
 
+/* What the connection had opened goes with its thread, however that ended. */
+static void shut_owner_down(struct qs_thread *thread) {
+  struct qs_custodian *owner = thread->member.custodian;
+  if (owner == NULL) return; /* that is what ended it */
+  qs_custodian_retain(owner);
+  qs_member_leave(&thread->member);
+  qs_custodian_shut_down(owner);
+  qs_custodian_release(owner);
+}
+
 /* Counts a connection out at its server.  Nothing that goes wrong there may
  * reach whoever happened to end this thread. */
 static void count_out(lua_State *L) {
@@ -90,6 +100,7 @@ static void release(lua_State *L, struct qs_state *state,
   qs_waiter_leave(state->loop, &thread->waiter);
   qs_unwatch(state, thread);
   qs_leave_visits(thread);
+  if (thread->has_server) shut_owner_down(thread);
   qs_member_leave(&thread->member);
   qs_custodian_release(thread->custodian);
   thread->custodian = NULL;

@@ -197,90 +197,6 @@ static const struct qs_operation peek = {
     .describe = qs_input_op_describe,
 };
 
-/* --- for events --------------------------------------------------------------------- */
-
-static void *end_check(lua_State *L, struct qs_state *state) {
-  lua_settop(L, 1);
-  return check_input(L, state);
-}
-
-/* core.try_end(input): true and the port at end of file. */
-static int end_attempt(lua_State *L, struct qs_state *state, void *self,
-                       struct qs_error *error) {
-  (void)state;
-  switch (qs_input_try_end(self, error)) {
-  case QS_DONE:
-    lua_settop(L, 1);
-    return 1;
-  case QS_FAILED:
-    return QS_OP_FAILED;
-  default:
-    return QS_OP_AGAIN;
-  }
-}
-
-static const struct qs_operation end_of_file = {
-    .name = "port.eof_evt",
-    .check = end_check,
-    .attempt = end_attempt,
-    .wait = qs_input_op_wait,
-    .describe = qs_input_op_describe,
-};
-
-static int input_arm(void *target, struct qs_waiter *waiter,
-                     struct qs_error *error) {
-  struct qs_input *input = target;
-  return input->stream == NULL ? 0 : qs_input_wait(input, waiter, error);
-}
-
-static int end_arm(void *target, struct qs_waiter *waiter,
-                   struct qs_error *error) {
-  struct qs_input *input = target;
-  return input->stream == NULL ? 0 : qs_input_wait_end(input, waiter, error);
-}
-
-/* Waits to be closed: nothing need be armed for it. */
-static int closed_arm(void *target, struct qs_waiter *waiter,
-                      struct qs_error *error) {
-  struct qs_input *input = target;
-  (void)error;
-  if (input->stream != NULL && waiter->queue == NULL)
-    qs_waiter_join(waiter, &input->readers);
-  return 0;
-}
-
-/* The `block` of the classes of events: (event, slot, tag). */
-
-static int block_take(lua_State *L) {
-  return qs_block(L, QS_TYPE_INPUT, true, input_arm);
-}
-
-static int block_look(lua_State *L) {
-  return qs_block(L, QS_TYPE_INPUT, false, input_arm);
-}
-
-static int block_end(lua_State *L) {
-  return qs_block(L, QS_TYPE_INPUT, false, end_arm);
-}
-
-static int block_closed(lua_State *L) {
-  return qs_block(L, QS_TYPE_INPUT, false, closed_arm);
-}
-
-/* core.is_input_idle(event): nothing buffered, and the last look at the
- * descriptor found nothing? */
-static int is_input_idle(lua_State *L) {
-  struct qs_input *input = qs_check_element(L, qs_state_of(L), QS_TYPE_INPUT);
-  lua_pushboolean(L, qs_input_is_idle(input));
-  return 1;
-}
-
-/* core.look(input): the next try asks the kernel. */
-static int look(lua_State *L) {
-  qs_input_look(check_input(L, qs_state_of(L)));
-  return 0;
-}
-
 /* --- the rest ------------------------------------------------------------------------ */
 
 static int ready(lua_State *L) {
@@ -403,12 +319,6 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     {"is_input", is_input},
-    {"is_input_idle", is_input_idle},
-    {"block_take", block_take},
-    {"block_look", block_look},
-    {"block_end", block_end},
-    {"block_closed", block_closed},
-    {"look", look},
     {NULL, NULL},
 };
 
@@ -429,5 +339,4 @@ void qs_open_input(lua_State *L, struct qs_state *state) {
   add_try(L, state, "try_some", &read_some);
   add_try(L, state, "try_bytes", &read_bytes);
   add_try(L, state, "try_peek", &peek);
-  add_try(L, state, "try_end", &end_of_file);
 }

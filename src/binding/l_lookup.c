@@ -28,8 +28,8 @@ struct qs_host *qs_push_host(lua_State *L, struct qs_state *state,
       qs_resolve_numeric(name, port, type, &host->addresses, &host->error);
   if (host->status != QS_AGAIN) return host;
   qs_prepare_wait(L, state);
-  host->lookup = qs_resolver_start(qs_resolver_of(L, state), name, port, type,
-                                   on_found, host, &host->error);
+  host->lookup = qs_resolver_start(state->resolver, name, port, type, on_found,
+                                   host, &host->error);
   if (host->lookup == NULL)
     host->status = QS_FAILED;
   else

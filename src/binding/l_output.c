@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-/*
- * Writing ports.
- */
+/* Writing ports. */
 
 static const char *const mode_names[] = {
     [QS_MODE_NONE] = "none",
@@ -321,7 +319,6 @@ static int abandon_output(lua_State *L) {
   return end_output(L, false);
 }
 
-/* Also when the state is closed. */
 static int output_gc(lua_State *L) {
   struct qs_output *output = lua_touserdata(L, 1);
   struct qs_error unused;
@@ -331,41 +328,16 @@ static int output_gc(lua_State *L) {
   return 0;
 }
 
-/* --- for events ------------------------------------------------------------------------ */
-
-static int output_arm(void *target, struct qs_waiter *waiter,
-                      struct qs_error *error) {
-  struct qs_output *output = target;
-  return output->stream == NULL ? 0 : qs_output_wait(output, waiter, error);
-}
-
-static int closed_arm(void *target, struct qs_waiter *waiter,
-                      struct qs_error *error) {
-  struct qs_output *output = target;
-  (void)error;
-  if (output->stream != NULL && waiter->queue == NULL)
-    qs_waiter_join(waiter, &output->writers);
-  return 0;
-}
-
-/* The `block` of the classes of events: (event, slot, tag). */
-
-static int block_send(lua_State *L) {
-  return qs_block(L, QS_TYPE_OUTPUT, true, output_arm);
-}
-
-static int block_room(lua_State *L) {
-  return qs_block(L, QS_TYPE_OUTPUT, false, output_arm);
-}
-
-static int block_output_closed(lua_State *L) {
-  return qs_block(L, QS_TYPE_OUTPUT, false, closed_arm);
-}
-
 /* --- the rest ----------------------------------------------------------------------------- */
 
+/* Would a write of one byte not wait, for room or for another's turn? */
 static int ready(lua_State *L) {
-  lua_pushboolean(L, qs_output_is_ready(check_output(L, qs_state_of(L))));
+  struct qs_state *state = qs_state_of(L);
+  struct qs_output *output = check_output(L, state);
+  bool is_refused = output->stream == NULL || output->is_closing;
+  bool is_turn =
+      is_refused || qs_queue_is_turn(&output->writers, state->current);
+  lua_pushboolean(L, is_turn && qs_output_is_ready(output));
   return 1;
 }
 
@@ -410,9 +382,6 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     {"is_output", is_output},
-    {"block_send", block_send},
-    {"block_room", block_room},
-    {"block_output_closed", block_output_closed},
     {NULL, NULL},
 };
 

@@ -49,8 +49,10 @@ struct qs_state *qs_state_new(lua_State *L) {
   if (state->loop != NULL) {
     state->loop->owner = state;
     state->root = qs_custodian_new(state->loop, NULL, &error);
+    if (state->root != NULL)
+      state->resolver = qs_resolver_new(state->loop, &error);
   }
-  if (state->root == NULL) qs_raise(L, &context, &error);
+  if (state->resolver == NULL) qs_raise(L, &context, &error);
   return state;
 }
 
@@ -178,14 +180,4 @@ const char *qs_check_host(lua_State *L, int index) {
 
 const char *qs_opt_host(lua_State *L, int index) {
   return lua_isnoneornil(L, index) ? NULL : qs_check_host(L, index);
-}
-
-struct qs_resolver *qs_resolver_of(lua_State *L, struct qs_state *state) {
-  static const struct qs_context context = {"quayside", NULL, -1};
-  struct qs_error error;
-  if (state->resolver == NULL) {
-    state->resolver = qs_resolver_new(state->loop, &error);
-    if (state->resolver == NULL) qs_raise(L, &context, &error);
-  }
-  return state->resolver;
 }

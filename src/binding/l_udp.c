@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "udp.h"
 
 /*
  * UDP sockets: open, bind, connect, close, and what they are.

@@ -42,6 +42,7 @@ static int open(lua_State *L) {
   qs_open_connect(L, state);
   qs_open_input(L, state);
   qs_open_output(L, state);
+  qs_open_port_evt(L, state);
   qs_open_udp(L, state);
   qs_open_address(L, state);
   qs_interrupt_open(L, state);
