@@ -2,7 +2,7 @@ local helper = require "helper"
 local quayside = require "quayside"
 
 local evt, thread, channel = quayside.evt, quayside.thread, quayside.channel
-local semaphore = quayside.semaphore
+local semaphore, spawn = quayside.semaphore, quayside.spawn
 
 local function fails_with(text, f, ...)
   local ok, err = pcall(f, ...)
@@ -105,7 +105,7 @@ describe("sync", function()
 
   it("waits for ever with a time-out of nil or infinity", function()
     local sem = semaphore.new()
-    quayside.spawn(function() sem:post() sem:post() end)
+    spawn(function() sem:post() sem:post() end)
     assert.equal(sem, evt.sync_timeout(nil, sem))
     assert.equal(sem, evt.sync_timeout(math.huge, sem))
   end)
@@ -151,16 +151,16 @@ describe("sync", function()
      function()
     local sem = semaphore.new()
     local event = evt.wrap(sem, function() return nil, 2, nil end)
-    quayside.spawn(function() sem:post() end)
+    spawn(function() sem:post() end)
     assert.same({n = 3, [2] = 2}, table.pack(evt.sync(event)))
   end)
 
   it("lets others have their turn although it never has to wait", function()
     local has_run = false
-    quayside.spawn(function() has_run = true end)
+    spawn(function() has_run = true end)
     for _ = 1, 1000 do evt.sync(evt.always) end
     assert.is_true(has_run)
-    local dead = quayside.spawn(function() thread.yield() thread.yield() end)
+    local dead = spawn(function() thread.yield() thread.yield() end)
     local count = 0
     while not dead:is_dead() and count < 10000 do
       evt.sync_timeout(0, evt.never)
@@ -191,7 +191,7 @@ describe("choice", function()
     assert.equal(evt.always, evt.sync(table.unpack(list)))
     local sems = {}
     for i = 1, 3000 do sems[i] = semaphore.new() end
-    quayside.spawn(function() sems[777]:post() end)
+    spawn(function() sems[777]:post() end)
     assert.equal(sems[777], evt.sync(evt.choice(table.unpack(sems))))
   end)
 
@@ -199,7 +199,7 @@ describe("choice", function()
     local sem = semaphore.new(1)
     assert.equal(sem, evt.sync(sem, sem))
     assert.is_false(sem:try_wait())
-    quayside.spawn(function() sem:post() end)
+    spawn(function() sem:post() end)
     assert.equal(sem, evt.sync(sem, sem))
     assert.is_false(sem:try_wait())
     sem:post()
@@ -225,14 +225,14 @@ describe("wrap and handle", function()
   it("are called only for the winner", function()
     local sem = semaphore.new()
     local event = evt.wrap(evt.never, error)
-    quayside.spawn(function() sem:post() end)
+    spawn(function() sem:post() end)
     assert.equal("x", evt.sync(event, evt.wrap(sem, add "x"),
                                evt.handle(evt.after(50), error)))
   end)
 
   it("run in the thread that waits, after the choice", function()
     local ch, who = channel.new(), nil
-    local t = quayside.spawn(function()
+    local t = spawn(function()
       return evt.sync(evt.wrap(ch, function(v)
         who = thread.current()
         thread.yield() -- a wrap may wait
@@ -270,7 +270,7 @@ describe("wrap and handle", function()
 
   it("keep a break that comes in a wrap until it is over", function()
     local order = {}
-    local t = quayside.spawn(function()
+    local t = spawn(function()
       evt.sync(evt.wrap(evt.always, function()
         thread.current():send_break()
         thread.yield()
@@ -282,26 +282,35 @@ describe("wrap and handle", function()
     assert.same({"wrapped", false}, order)
   end)
 
+  local function depth()
+    local level = 1
+    while debug.getinfo(level, "l") do level = level + 1 end
+    return level
+  end
+
+  -- How deep the stack is after n rounds of `again(f)`, which calls f.
+  local function depth_after(n, again)
+    local function loop()
+      n = n - 1
+      if n == 0 then return depth() end
+      return again(loop)
+    end
+    return loop()
+  end
+
   it("call a handle in tail position: endless loops need no stack",
      function()
-    local rounds = helper.rounds(300000, 20000)
-    local function loop(n)
-      if n == 0 then return "done" end
-      return evt.sync(evt.handle(evt.always, function()
-        return loop(n - 1)
-      end))
-    end
-    assert.equal("done", loop(rounds))
-    local t = quayside.spawn(loop, rounds)
-    assert.same({true, "done"}, {t:wait()})
+    local function again(f) return evt.sync(evt.handle(evt.always, f)) end
+    assert.equal(depth_after(2, again), depth_after(1000, again))
+    local t = spawn(function()
+      return depth_after(2, again) == depth_after(1000, again)
+    end)
+    assert.same({true, true}, {t:wait()})
   end)
 
   it("call the function of a time-out in tail position, too", function()
-    local function loop(n)
-      if n == 0 then return "done" end
-      return evt.sync_timeout(function() return loop(n - 1) end, evt.never)
-    end
-    assert.equal("done", loop(helper.rounds(300000, 20000)))
+    local function again(f) return evt.sync_timeout(f, evt.never) end
+    assert.equal(depth_after(2, again), depth_after(1000, again))
   end)
 end)
 
@@ -320,7 +329,7 @@ describe("guard", function()
     end
     local sem = semaphore.new()
     local waiting = evt.guard(function() count = count + 1 return sem end)
-    quayside.spawn(function() thread.yield() sem:post() end)
+    spawn(function() thread.yield() sem:post() end)
     evt.sync(waiting)
     assert.equal(51, count)
   end)
@@ -353,7 +362,7 @@ describe("guard", function()
 
   it("may sync in its function", function()
     local ch = channel.new()
-    quayside.spawn(function() ch:put "inner" end)
+    spawn(function() ch:put "inner" end)
     assert.equal("inner", evt.sync(ch, evt.guard(function()
       local v = ch:get()
       return evt.wrap(evt.always, function() return v end)
@@ -385,13 +394,13 @@ describe("replace", function()
     local event = evt.replace(ch, function(v)
       return evt.wrap(sem, function() return v end)
     end)
-    quayside.spawn(function() ch:put "a" thread.yield() sem:post() end)
+    spawn(function() ch:put "a" thread.yield() sem:post() end)
     assert.equal("a", evt.sync(event, evt.never))
   end)
 
   it("leaves the other events a chance", function()
     local sem = semaphore.new()
-    quayside.spawn(function() thread.yield() sem:post() end)
+    spawn(function() thread.yield() sem:post() end)
     assert.equal(sem, evt.sync(sem, evt.replace(evt.always, function()
       return evt.never
     end)))
@@ -429,7 +438,7 @@ describe("an event value", function()
     end), function(v) return v end)
     local threads = {}
     for i = 1, 10 do
-      threads[i] = quayside.spawn(function()
+      threads[i] = spawn(function()
         for _ = 1, 20 do
           local v = evt.sync(event)
           got[#got + 1] = v

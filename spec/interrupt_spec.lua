@@ -139,7 +139,10 @@ describe("Ctrl-C", function()
       local tcp, thread = quayside.tcp, quayside.thread
       local l = tcp.listen(0, 16, false, "127.0.0.1")
       local _, port = tcp.addresses(l, true)
-      local event = l:accept_evt()
+      -- Much to withdraw once it has been chosen: time for a break to come.
+      local idle = {}
+      for i = 1, 200 do idle[i] = quayside.channel.new() end
+      local event = quayside.evt.choice(l:accept_evt(), table.unpack(idle))
       local storm = interrupt_after(0.002, 300)
       local ports, breaks, served = 0, 0, {}
       local function accept(i)

@@ -108,7 +108,8 @@ describe("The main chunk", function()
 
   it("refuses to wait in a foreign coroutine, with a clear error", function()
     local written = run [[
-      print(coroutine.resume(coroutine.create(function() quayside.sleep(0) end)))
+      local foreign = coroutine.create(function() quayside.sleep(0) end)
+      print(coroutine.resume(foreign))
       print(coroutine.wrap(function() return tcp.is_port(1) end)())]]
     assert.truthy(written:find("^false\t.*quayside.coroutine"))
     assert.truthy(written:find("\nfalse\n$"))

@@ -1,7 +1,9 @@
 local helper = require "helper"
 local quayside = require "quayside"
+local core = require "quayside.core"
 
 local channel, evt, tcp = quayside.channel, quayside.evt, quayside.tcp
+local port = quayside.port
 local thread, custodian = quayside.thread, quayside.custodian
 local spawn, random = quayside.spawn, math.random
 
@@ -22,7 +24,7 @@ end
 
 local function close_all()
   for _, ports in ipairs(opened) do
-    for _, port in ipairs(ports) do pcall(port.close, port) end
+    for _, each in ipairs(ports) do pcall(each.close, each) end
   end
   opened = {}
 end
@@ -181,12 +183,13 @@ describe("events of a listener", function()
   helper.check_leaks()
 
   it("are ready when a client waits; only accept_evt takes it", function()
-    local listener <close>, port = helper.listener()
+    local listener <close>, number = helper.listener()
     assert.is_nil(evt.sync_timeout(0, listener, listener:accept_evt()))
-    local client = {tcp.connect("127.0.0.1", port)}
+    local client = {tcp.connect("127.0.0.1", number)}
     assert.equal(listener, evt.sync(listener))
     assert.is_true(tcp.accept_ready(listener))
     local input, output = evt.sync(listener:accept_evt())
+    assert.is_true(port.is_input(input) and port.is_output(output))
     assert.is_false(tcp.accept_ready(listener))
     opened = {client, {input, output}}
     client[2]:write "x\n":flush()
@@ -211,10 +214,10 @@ describe("events of a listener", function()
 
   it("give the ports to the custodian that was current when they were made",
      function()
-    local listener <close>, port = helper.listener()
+    local listener <close>, number = helper.listener()
     local owner <close> = custodian.new()
     local event = owner:with(tcp.accept_evt, listener)
-    local client = {tcp.connect("127.0.0.1", port)}
+    local client = {tcp.connect("127.0.0.1", number)}
     opened[1] = client
     local input = evt.sync(event)
     owner:shutdown_all()
@@ -226,7 +229,7 @@ describe("events of a listener", function()
 
   it("raise the error at once when that custodian dies, and take nobody",
      function()
-    local listener <close>, port = helper.listener()
+    local listener <close>, number = helper.listener()
     local owner = custodian.new()
     local event = owner:with(tcp.accept_evt, listener)
     local t = spawn(pcall, evt.sync, event)
@@ -234,7 +237,7 @@ describe("events of a listener", function()
     owner:shutdown_all()
     local _, _, err = t:wait()
     assert.equal("custodian", err.code)
-    opened[1] = {tcp.connect("127.0.0.1", port)}
+    opened[1] = {tcp.connect("127.0.0.1", number)}
     rejects("custodian", evt.sync, event)
     opened[2] = {tcp.accept(listener)}
   end)
@@ -245,25 +248,34 @@ describe("connect_evt", function()
   helper.check_leaks()
 
   it("gives the ports, or raises what connect raises", function()
-    local listener <close>, port = helper.listener()
-    opened[1] = {evt.sync(tcp.connect_evt("127.0.0.1", port))}
+    local listener <close>, number = helper.listener()
+    opened[1] = {evt.sync(tcp.connect_evt("127.0.0.1", number))}
     opened[2] = {tcp.accept(listener)}
     opened[3] = {evt.sync(tcp.connect_evt {hostname = "localhost",
-                                           port = port})}
+                                           port = number})}
     opened[4] = {tcp.accept(listener)}
     listener:close()
-    rejects("ECONNREFUSED", evt.sync, tcp.connect_evt("127.0.0.1", port))
-    rejects("EAI_NONAME", evt.sync, tcp.connect_evt("[::1]", port))
+    rejects("ECONNREFUSED", evt.sync, tcp.connect_evt("127.0.0.1", number))
+    rejects("EAI_NONAME", evt.sync, tcp.connect_evt("[::1]", number))
   end)
 
-  it("is cancelled when another event is chosen", function()
-    local ch = channel.new()
+  it("is cancelled when another event is chosen, or the time has come",
+     function()
+    local ch, before = channel.new(), core.counts()
+    -- Nobody answers there: TEST-NET-1, RFC 5737.
+    local connect = evt.wrap(tcp.connect_evt("192.0.2.1", 9), error)
+    collectgarbage "stop" -- which would close it, too
     for _ = 1, helper.rounds(200, 10) do
       spawn(ch.put, ch, 1)
-      -- Nobody answers there: TEST-NET-1, RFC 5737.
-      assert.equal(1, evt.sync(ch, evt.wrap(
-        tcp.connect_evt("192.0.2.1", 9), error)))
+      assert.equal(1, evt.sync(ch, connect))
     end
+    evt.sync_timeout(1e-6, connect)
+    local t = spawn(evt.sync, connect)
+    thread.yield()
+    t:kill()
+    collectgarbage "restart"
+    assert.equal(before.armed, core.counts().armed)
+    assert.equal(before.lookups, core.counts().lookups)
   end)
 end)
 
@@ -292,8 +304,48 @@ describe("those who wait for the same thing", function()
     assert.same(expected, order)
   end
 
+  -- Two wait for `take`; a third comes when the first has been served, before
+  -- the second has had its turn, although there is enough for one more.
+  local function check_latecomer(take, feed)
+    local order, threads = {}, {}
+    for i = 1, 2 do
+      threads[i] = spawn(function() take() order[#order + 1] = i end)
+    end
+    thread.yield()
+    threads[3] = spawn(function()
+      while #order == 0 do thread.yield() end
+      take()
+      order[#order + 1] = 3
+    end)
+    feed()
+    feed()
+    evt.sync(threads[2])
+    feed()
+    for _, t in ipairs(threads) do t:wait() end
+    assert.same({1, 2, 3}, order)
+  end
+
+  it("stand behind those who came before, though something is there",
+     function()
+    local input, _, _, far = pair()
+    check_latecomer(function() input:read(1) end,
+                    function() far:write "x":flush() end)
+    check_latecomer(function() evt.sync(input:read_evt(1)) end,
+                    function() far:write "x":flush() end)
+    local listener <close>, number = helper.listener()
+    local function connect()
+      opened[#opened + 1] = {tcp.connect("127.0.0.1", number)}
+    end
+    check_latecomer(function()
+      opened[#opened + 1] = {tcp.accept(listener)}
+    end, connect)
+    check_latecomer(function()
+      opened[#opened + 1] = {evt.sync(listener:accept_evt())}
+    end, connect)
+  end)
+
   it("are served first come, first served: acceptors", function()
-    local listener <close>, port = helper.listener(16)
+    local listener <close>, number = helper.listener(16)
     helper.with_seed(function()
       for _ = 1, helper.rounds(200, 5) do
         local accept = listener:accept_evt()
@@ -302,7 +354,7 @@ describe("those who wait for the same thing", function()
           else opened[#opened + 1] = {evt.sync(evt.never, accept)} end
         end, function(n)
           for _ = 1, n do
-            opened[#opened + 1] = {tcp.connect("127.0.0.1", port)}
+            opened[#opened + 1] = {tcp.connect("127.0.0.1", number)}
           end
         end)
         close_all()

@@ -45,6 +45,7 @@ install_packages() {
   done
   [ -n "$missing" ] || return 0
   echo "installing:$missing"
+  # shellcheck disable=SC2086 # a list of words
   as_root apt-get -qq update &&
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install \
       --no-install-recommends $missing >"$work/apt.log" 2>&1 && return 0
@@ -93,7 +94,10 @@ stage_cppcheck() {
 # Debug, because clang does not know all of gcc's flags for optimizing.
 stage_tidy() {
   cmake -S . -B "$build/tidy" -DCMAKE_BUILD_TYPE=Debug >/dev/null &&
-    c_sources | xargs -n 8 clang-tidy -p "$build/tidy" --quiet
+    c_sources | xargs -n 8 clang-tidy -p "$build/tidy" --quiet \
+      2>"$work/tidy.err" && return
+  grep -v 'warnings generated' "$work/tidy.err"
+  return 1
 }
 
 # build_in FOLDER OPTION…
@@ -110,13 +114,11 @@ stage_build_sanitized() { build_in sanitized -DQS_SANITIZE=ON; }
 # run_core FOLDER COMMAND…: the C core's tests, each by the command.
 run_core() {
   folder=$1
-  failed=0
   shift
   for program in "$folder"/spec/core/test_*; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
+    [ -f "$program" ] || continue # not the folder of its objects
     echo "# $program"
-    "$@" "$program" && continue
-    echo "not ok - $program: status $?"
+    "$@" "$program" || echo "not ok - $program: status $?"
   done >"$work/$stage.tap" 2>&1
   grep -v '^ok ' "$work/$stage.tap"
   count_tap "$work/$stage.tap"
@@ -165,17 +167,21 @@ stage_specs_sanitized() {
     env LD_PRELOAD="$(cc -print-file-name=libasan.so)"
 }
 
-valgrind_options="-q --error-exitcode=99 --leak-check=full
---errors-for-leak-kinds=definite,indirect --num-callers=25"
+valgrind_options() {
+  export VALGRIND_OPTS="-q --error-exitcode=99 --leak-check=full
+    --errors-for-leak-kinds=definite,indirect --num-callers=25"
+}
 
 stage_core_valgrind() {
   slowly 20
-  run_core "$build/release" timeout 600 valgrind $valgrind_options
+  valgrind_options
+  run_core "$build/release" timeout 600 valgrind
 }
 
 stage_specs_valgrind() {
   slowly 20
-  run_busted "$build/release" timeout 1100 valgrind $valgrind_options
+  valgrind_options
+  run_busted "$build/release" timeout 1100 valgrind
 }
 
 # From a copy, because luarocks builds in the folder of the sources.

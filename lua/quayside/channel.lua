@@ -6,6 +6,7 @@
 -- ML", chapter 3.
 -- @module quayside.channel
 
+local core = require "quayside.core"
 local evt = require "quayside.evt"
 local queue = require "quayside.queue"
 
@@ -81,11 +82,16 @@ function Channel:put(value)
   if value == nil then
     error("bad argument #1 to 'put' (value expected, got nil)", 2)
   end
-  evt.sync(evt.base(put, {channel = self, value = value}))
+  local event = evt.base(put, {channel = self, value = value})
+  core.prepare(false)
+  if not put.try(event) then evt.sync(event) end
 end
 
 --- Waits for a value and returns it.
 function Channel:get()
+  core.prepare(false)
+  local happened, value = get.try(self.get_evt)
+  if happened then return value end
   return evt.sync(self.get_evt)
 end
 

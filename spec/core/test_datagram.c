@@ -10,15 +10,15 @@
 static int full;
 static int sends;
 
-ssize_t sendto(int fd, const void *bytes, size_t size, int flags,
-               const struct sockaddr *to, socklen_t length) {
+ssize_t sendto(int fd, const void *buf, size_t n, int flags,
+               const struct sockaddr *addr, socklen_t addr_len) {
   sends++;
   if (full > 0) {
     full--;
     errno = EAGAIN;
     return -1;
   }
-  return syscall(SYS_sendto, fd, bytes, size, flags, to, length);
+  return syscall(SYS_sendto, fd, buf, n, flags, addr, addr_len);
 }
 
 static const struct qs_addresses nowhere = {NULL, 0};

@@ -145,7 +145,7 @@ static void try_text(struct reader *r, const char *text, size_t size) {
 static void test_every_cut(void) {
   static const char alphabet[] = {'a', '\r', '\n'};
   struct reader r;
-  char text[LONGEST + 1];
+  char text[LONGEST + 2];
   open_reader(&r);
   size_t longest = is_under_valgrind() ? LONGEST - 2 : LONGEST;
   for (size_t size = 0; size <= longest; size++) {

@@ -52,15 +52,17 @@ void qs_input_look(struct qs_input *input) {
   if (input->stream != NULL) input->stream->readable.is_hopeful = true;
 }
 
-/* One recv.  A short one has emptied the kernel's buffer; the next poll tells
- * when there is more. */
-static enum qs_status fill(struct qs_input *input, struct qs_error *error) {
+/* One recv; an unbuffered port asks for no more than is wanted.  A short one
+ * has emptied the kernel's buffer; the next poll tells when there is more. */
+static enum qs_status fill(struct qs_input *input, size_t wanted,
+                           struct qs_error *error) {
   struct qs_stream *stream = input->stream;
   struct qs_buffer *buffer = &input->buffer;
   if (input->has_ended) return QS_EOF;
   if (!stream->readable.is_hopeful) return QS_AGAIN;
   if (qs_buffer_reserve(buffer, stream->loop, 1, error) != 0) return QS_FAILED;
   size_t room = buffer->capacity - buffer->end;
+  if (input->is_unbuffered && room > wanted) room = wanted;
   size_t received = 0;
   enum qs_status status = qs_stream_try_recv(
       stream, buffer->bytes + buffer->end, room, &received, error);
@@ -77,13 +79,20 @@ static enum qs_status refuse(enum qs_error_kind kind, struct qs_error *error) {
   return QS_FAILED;
 }
 
-enum qs_status qs_input_want(struct qs_input *input, size_t length,
-                             struct qs_error *error) {
+/* Until `length` bytes are there, of which an unbuffered port reads no more
+ * than `most` at a time. */
+static enum qs_status want(struct qs_input *input, size_t length, size_t most,
+                           struct qs_error *error) {
   enum qs_status status = QS_DONE;
   if (input->stream == NULL) return refuse(QS_ERROR_CLOSED, error);
   while (status == QS_DONE && qs_buffer_length(&input->buffer) < length)
-    status = fill(input, error);
+    status = fill(input, most - qs_buffer_length(&input->buffer), error);
   return status;
+}
+
+enum qs_status qs_input_want(struct qs_input *input, size_t length,
+                             struct qs_error *error) {
+  return want(input, length, length, error);
 }
 
 static const char *first_byte(const struct qs_input *input) {
@@ -115,7 +124,7 @@ enum qs_status qs_input_try_bytes(struct qs_input *input, size_t skip,
 enum qs_status qs_input_try_some(struct qs_input *input, size_t most,
                                  struct qs_found *found,
                                  struct qs_error *error) {
-  enum qs_status status = qs_input_want(input, 1, error);
+  enum qs_status status = want(input, 1, most, error);
   if (status != QS_DONE) return status;
   size_t length = qs_buffer_length(&input->buffer);
   size_t there = length < most ? length : most;
