@@ -78,6 +78,31 @@ describe("The main chunk", function()
       print("done", quayside.run(function() print "a" return 7 end))]]))
   end)
 
+  it("may run threads to their end, whatever they have waited for before",
+     function()
+    assert.equal("served\n", (run [[
+      local listener = tcp.listen(0, 4, false, "127.0.0.1")
+      local _, port = tcp.addresses(listener, true)
+      for _ = 1, 2 do
+        quayside.spawn(function()
+          local input, output = tcp.accept(listener)
+          input:read()
+          output:close()
+          input:close()
+        end)
+        quayside.spawn(function()
+          local input, output = tcp.connect("127.0.0.1", port)
+          output:write("x\n")
+          output:flush()
+          input:read()
+          input:close()
+          output:close()
+        end)
+      end
+      quayside.run()
+      print "served"]]))
+  end)
+
   it("ends the program although threads are still waiting", function()
     local written, status = run [[
       quayside.spawn(function() quayside.sleep(1000) print "never" end)

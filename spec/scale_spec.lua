@@ -119,10 +119,12 @@ describe("One script", function()
       end
       helper.settle()
     end
+    churn(helper.rounds(2000, 50))
     local descriptors, kept = helper.descriptors(), collectgarbage("count")
     churn(helper.rounds(2000, 50))
     assert.equal(descriptors, helper.descriptors())
-    assert.is_true(collectgarbage("count") - kept < 200)
+    assert.is_true(collectgarbage("count") - kept < 100,
+                   collectgarbage("count") - kept)
     tcp.close(listener)
   end)
 

@@ -48,12 +48,15 @@ static void on_hook(lua_State *L, lua_Debug *activation) {
   lua_sethook(L, NULL, 0, 0);
   if (interrupt == NULL) return;
   state = interrupt->state;
-  if (state->current == state->main_thread) {
+  if (state->current == state->main_thread &&
+      state->main_thread->phase == QS_PHASE_RUNNING) {
     /* Not where only waiting enables breaks: what has just been chosen would
      * be lost. */
     if (state->current->is_break_enabled) qs_raise_if_broken(L, state);
     return;
   }
+  /* Also where the scheduler calls Lua while the main thread waits: an error
+   * would end in the scheduler, and the break be lost. */
   deliver(state);
   if (L == state->active && lua_isyieldable(L) && !state->current->is_dying) {
     state->is_suspending = true;

@@ -85,19 +85,20 @@ static int spawn_connection(lua_State *L) {
   return 1;
 }
 
-/* A thread nobody could ever have woken. */
+/* A thread nobody could ever have woken; or any, when the state is closed. */
 static int thread_gc(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   struct qs_thread *thread = lua_touserdata(L, 1);
   qs_retire(L);
-  if (thread->phase == QS_PHASE_DEAD || thread == state->main_thread) return 0;
+  if (thread->phase == QS_PHASE_DEAD) return 0;
   thread->phase = QS_PHASE_DEAD;
-  state->thread_count--;
+  if (thread != state->main_thread) state->thread_count--;
   qs_waiter_leave(state->loop, &thread->waiter);
   qs_unwatch(state, thread);
   qs_leave_visits(thread);
   qs_member_leave(&thread->member);
   qs_custodian_release(thread->custodian);
+  thread->custodian = NULL;
   qs_queue_dissolve(state->loop, &thread->joiners);
   return 0;
 }
