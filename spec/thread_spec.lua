@@ -279,17 +279,18 @@ describe("kill", function()
 
   it("wakes who stood behind the one that is killed", function()
     local input, output, far_in, far = helper.pair()
-    local first = spawn(input.read, input, 1)
-    local second = spawn(input.read, input, 1)
+    local second
+    local function read_one() return input:read(1) end
+    local first = spawn(function()
+      read_one()
+      second:kill() -- it has been woken for the next byte by now
+    end)
+    second = spawn(read_one)
+    local third = spawn(read_one)
     thread.yield()
-    far:write "x":flush()
-    evt.sync(evt.after(0.002)) -- the first may have been woken by now
-    first:kill()
-    if first:wait() == false then
-      far:write "y":flush()
-      assert.is_true(second:wait())
-    end
-    second:kill()
+    far:write "xy":flush()
+    first:wait()
+    assert.same({true, "y"}, {third:wait()})
     helper.close(input, output, far_in, far)
   end)
 end)

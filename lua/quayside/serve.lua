@@ -36,8 +36,10 @@ local function count_out(server)
   end_if_done(server)
 end
 
+-- Abandoning the output flushes it and leaves the end to the final close: one
+-- system call less than closing it first, and the client cannot tell.
 local function close_ports(input, output)
-  output:close()
+  output:abandon()
   input:close()
 end
 

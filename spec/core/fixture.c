@@ -94,7 +94,9 @@ struct qs_stream *stream_open(struct fixture *fixture, int *peer) {
   dial_pair(&fd, peer);
   CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
   qs_address_of_peer(&address, fd);
-  struct qs_stream *stream = qs_stream_new(fixture->loop, fd, &address, &error);
+  static const struct qs_address unknown;
+  struct qs_stream *stream =
+      qs_stream_new(fixture->loop, fd, &unknown, &address, &error);
   CHECK(stream != NULL);
   return stream;
 }

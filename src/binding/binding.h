@@ -352,8 +352,8 @@ void qs_open_lookup(lua_State *L, struct qs_state *state);
 /* Pushes input and output over a new connection; QS_OP_FAILED and *error if
  * that cannot be (the descriptor is closed).  Else 2. */
 int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
-                  const struct qs_address *peer, struct qs_custodian *custodian,
-                  struct qs_error *error);
+                  const struct qs_address *local, const struct qs_address *peer,
+                  struct qs_custodian *custodian, struct qs_error *error);
 
 /* What the operations on a reading port have in common. */
 int qs_input_op_wait(void *self, struct qs_waiter *waiter,

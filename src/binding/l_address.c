@@ -18,10 +18,10 @@ static void close_orphan(struct qs_state *state) {
 }
 
 int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
-                  const struct qs_address *peer, struct qs_custodian *custodian,
-                  struct qs_error *error) {
+                  const struct qs_address *local, const struct qs_address *peer,
+                  struct qs_custodian *custodian, struct qs_error *error) {
   close_orphan(state);
-  struct qs_stream *stream = qs_stream_new(state->loop, fd, peer, error);
+  struct qs_stream *stream = qs_stream_new(state->loop, fd, local, peer, error);
   if (stream == NULL) return QS_OP_FAILED;
   state->orphan = stream;
   struct qs_input *input =

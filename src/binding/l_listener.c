@@ -166,7 +166,8 @@ static int accept_under(lua_State *L, struct qs_state *state,
   case QS_AGAIN:
     return QS_OP_AGAIN;
   case QS_DONE:
-    return qs_push_ports(L, state, accepted.fd, &accepted.peer, owner, error);
+    return qs_push_ports(L, state, accepted.fd, &accepted.local, &accepted.peer,
+                         owner, error);
   default:
     return QS_OP_FAILED;
   }

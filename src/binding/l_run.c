@@ -181,8 +181,8 @@ bool qs_run_turn(struct qs_state *state) {
   qs_interrupt_refresh(state);
   state->main_thread->phase = QS_PHASE_PARKED;
   /* Looking may wait, and there must be somebody left to wait for. */
-  bool can_go_on = run_round(state) || state->thread_count == 0 ||
-                   look(state, count);
+  bool can_go_on =
+      run_round(state) || state->thread_count == 0 || look(state, count);
   give_turn(state, state->main_thread, state->main);
   return can_go_on;
 }

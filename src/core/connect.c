@@ -75,6 +75,7 @@ static enum qs_status attempt(struct qs_connect *connect,
                               struct qs_error *error) {
   connect->fd = qs_socket_open(to->any.sa_family, SOCK_STREAM, error);
   if (connect->fd < 0) return QS_FAILED;
+  qs_socket_tune(connect->fd);
   qs_readiness_init(&connect->writable, connect->loop, connect->fd, EV_WRITE,
                     on_writable, connect);
   if (bind_local(connect, to->any.sa_family, error) != 0) return QS_FAILED;

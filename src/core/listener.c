@@ -55,6 +55,7 @@ static int open_one(const struct qs_address *address, bool is_v6_only,
                     struct qs_error *error) {
   int fd = qs_socket_open(address->any.sa_family, SOCK_STREAM, error);
   if (fd < 0) return -1;
+  qs_socket_tune(fd);
   if (configure(fd, address, is_v6_only, options, error) == 0 &&
       qs_socket_bind(fd, address, error) == 0 &&
       qs_socket_listen(fd, options->backlog, error) == 0)
@@ -93,6 +94,16 @@ static bool has_family(const struct qs_addresses *addresses, int family) {
   return false;
 }
 
+static void add_socket(struct qs_listener *listener, int fd,
+                       const struct qs_address *address, uint16_t port) {
+  struct qs_listening *one = &listener->sockets[listener->count++];
+  memset(one, 0, sizeof *one);
+  one->fd = fd;
+  if (qs_address_is_any(address)) return;
+  one->local = *address;
+  qs_address_set_port(&one->local, port);
+}
+
 /* Opens all with one port; the first to be opened chooses when `port` is 0. */
 static int open_all(struct qs_listener *listener,
                     const struct qs_addresses *addresses, uint16_t port,
@@ -110,7 +121,7 @@ static int open_all(struct qs_listener *listener,
     }
     if (listener->count == 0) qs_address_of_local(&listener->local, fd);
     port = qs_address_port(&listener->local);
-    listener->sockets[listener->count++].fd = fd;
+    add_socket(listener, fd, &address, port);
   }
   return 0;
 }
@@ -218,7 +229,10 @@ enum qs_status qs_listener_try_accept(struct qs_listener *listener,
     if (!one->readable.is_hopeful) continue;
     enum qs_status status =
         qs_socket_try_accept(one->fd, &accepted->fd, &accepted->peer, error);
-    if (status == QS_DONE) listener->next = at + 1;
+    if (status == QS_DONE) {
+      listener->next = at + 1;
+      accepted->local = one->local;
+    }
     if (status != QS_AGAIN) return status;
     one->readable.is_hopeful = false;
   }

@@ -15,6 +15,7 @@
 
 struct qs_listening {
   int fd;
+  struct qs_address local; /* AF_UNSPEC when it hears on several addresses */
   struct qs_readiness readable;
 };
 
@@ -38,6 +39,7 @@ struct qs_listener_options {
 /* An accepted connection; `fd` is the taker's. */
 struct qs_accepted {
   int fd;
+  struct qs_address local; /* AF_UNSPEC: ask the kernel */
   struct qs_address peer;
 };
 

@@ -29,8 +29,9 @@ int qs_socket_listen(int fd, int backlog, struct qs_error *error);
 int qs_socket_set(int fd, int level, int option, int value, const char *name,
                   struct qs_error *error);
 
-/* TCP_NODELAY and SO_KEEPALIVE, which every connection has.  Failure is not
- * reported: a connection that died meanwhile tells at the first read. */
+/* TCP_NODELAY and SO_KEEPALIVE, which every connection has.  What a listening
+ * socket accepts inherits them (Linux and BSD).  Failure is not reported: it
+ * costs time, never bytes. */
 void qs_socket_tune(int fd);
 
 /* QS_DONE: *fd is a new connection and *peer its far end.  A client that gave

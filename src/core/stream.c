@@ -10,6 +10,7 @@
 enum { DRAIN_LIMIT = 8 * 1024 * 1024 };
 
 struct qs_stream *qs_stream_new(struct qs_loop *loop, int fd,
+                                const struct qs_address *local,
                                 const struct qs_address *peer,
                                 struct qs_error *error) {
   struct qs_stream *stream = calloc(1, sizeof *stream);
@@ -23,8 +24,9 @@ struct qs_stream *qs_stream_new(struct qs_loop *loop, int fd,
   stream->peer = *peer;
   stream->is_input_open = true;
   stream->is_output_open = true;
-  qs_address_of_local(&stream->local, fd);
-  qs_socket_tune(fd);
+  stream->local = *local;
+  if (local->any.sa_family == AF_UNSPEC)
+    qs_address_of_local(&stream->local, fd);
   loop->streams++;
   return stream;
 }
@@ -51,6 +53,7 @@ enum qs_status qs_stream_try_recv(struct qs_stream *stream, void *bytes,
                                   struct qs_error *error) {
   enum qs_status status =
       qs_socket_try_recv(stream->fd, bytes, size, received, error);
+  stream->has_ended = status == QS_EOF;
   if (status == QS_FAILED)
     remember_reset(stream, error);
   else if (status != QS_DONE && stream->reset != 0)
@@ -86,7 +89,7 @@ int qs_stream_arm_writable(struct qs_stream *stream, event_callback_fn callback,
  * what the peer has not read yet. */
 static void free_stream(struct qs_stream *stream) {
   stream->loop->streams--;
-  qs_socket_drain(stream->fd, DRAIN_LIMIT);
+  if (!stream->has_ended) qs_socket_drain(stream->fd, DRAIN_LIMIT);
   qs_socket_close(stream->fd);
   free(stream);
 }

@@ -21,15 +21,18 @@ struct qs_stream {
   int reset; /* errno that ended the connection, 0: none seen */
   bool is_input_open;
   bool is_output_open;
+  bool has_ended; /* the peer's end has been read: nothing is left to drain */
   struct qs_address local; /* as they were when the connection began */
   struct qs_address peer;
   struct qs_readiness readable;
   struct qs_readiness *writable; /* made when a send first has to wait */
 };
 
-/* Takes over `fd`, also when it fails (then it has been closed).
+/* Takes over `fd`, also when it fails (then it has been closed).  A `local` of
+ * AF_UNSPEC is asked of the kernel.
  * Errors: NULL and *error (ENOMEM). */
 struct qs_stream *qs_stream_new(struct qs_loop *loop, int fd,
+                                const struct qs_address *local,
                                 const struct qs_address *peer,
                                 struct qs_error *error);
 
