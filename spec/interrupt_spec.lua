@@ -133,6 +133,19 @@ describe("Ctrl-C", function()
     end
   end)
 
+  it("does not take away what a sync has just chosen", function()
+    assert.equal("true\tchosen\nfalse\tbreak\n", child [[
+      -- An event during whose choice it comes.
+      local event = quayside.evt.base({
+        try = function() interrupt() return true, "chosen" end,
+        block = function() end,
+      }, {})
+      show(pcall(quayside.thread.with_break, false, function()
+        show(pcall(quayside.sync_enable_break, event))
+      end))
+    ]])
+  end)
+
   it("gives ports or a break, never both, never neither, in a storm",
      function()
     local output = child [[

@@ -80,14 +80,16 @@ describe("One script", function()
       helper.join(serving)
       helper.settle()
     end
-    churn(math.min(500, count)) -- what grows once, has grown
+    churn(helper.rounds(3000, 100)) -- what grows once, has grown
     local descriptors, memory = helper.descriptors(), helper.memory()
     local kept = collectgarbage("count")
     churn(count)
     assert.equal(descriptors, helper.descriptors())
-    assert.is_true(collectgarbage("count") - kept < 100)
+    -- A table of what is alive may be larger or smaller, as it happens.
+    assert.is_true(collectgarbage("count") - kept < 400,
+                   collectgarbage("count") - kept)
     if not os.getenv "QUAYSIDE_ROUNDS" then -- a checker's memory is its own
-      assert.is_true(helper.memory() - memory < 2e6,
+      assert.is_true(helper.memory() - memory < 4e6,
                      helper.memory() - memory)
     end
     tcp.close(listener)
@@ -106,7 +108,7 @@ describe("One script", function()
     local descriptors, kept = helper.descriptors(), collectgarbage("count")
     churn(helper.rounds(10000, 100))
     assert.equal(descriptors, helper.descriptors())
-    assert.is_true(collectgarbage("count") - kept < 100)
+    assert.is_true(collectgarbage("count") - kept < 400)
   end)
 
   it("is where it was after as many forgotten connections", function()
@@ -123,7 +125,7 @@ describe("One script", function()
     local descriptors, kept = helper.descriptors(), collectgarbage("count")
     churn(helper.rounds(2000, 50))
     assert.equal(descriptors, helper.descriptors())
-    assert.is_true(collectgarbage("count") - kept < 100,
+    assert.is_true(collectgarbage("count") - kept < 400,
                    collectgarbage("count") - kept)
     tcp.close(listener)
   end)

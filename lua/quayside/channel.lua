@@ -62,6 +62,12 @@ local put = {
   end,
 }
 
+local function check(self, name)
+  if getmetatable(self) == Channel then return end
+  error(("bad argument #1 to '%s' (channel expected, got %s)")
+        :format(name, type(self)), 3)
+end
+
 -- A channel is an event: ready when a value can be had, which is the result.
 function Channel:__evt()
   return self.get_evt
@@ -70,6 +76,7 @@ end
 --- An event: ready when somebody takes `value`; itself as result.
 -- @param value anything but nil
 function Channel:put_evt(value)
+  check(self, "put_evt")
   if value == nil then
     error("bad argument #1 to 'put_evt' (value expected, got nil)", 2)
   end
@@ -79,6 +86,7 @@ end
 --- Waits until somebody takes `value`.
 -- @param value anything but nil
 function Channel:put(value)
+  check(self, "put")
   if value == nil then
     error("bad argument #1 to 'put' (value expected, got nil)", 2)
   end
@@ -89,6 +97,7 @@ end
 
 --- Waits for a value and returns it.
 function Channel:get()
+  check(self, "get")
   core.prepare(false)
   local happened, value = get.try(self.get_evt)
   if happened then return value end
@@ -97,6 +106,7 @@ end
 
 --- A value, if one can be had at once; else nil.
 function Channel:try_get()
+  check(self, "try_get")
   return evt.sync_timeout(0, self.get_evt)
 end
 

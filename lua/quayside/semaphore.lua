@@ -43,6 +43,12 @@ local peek = {
   end,
 }
 
+local function check(self, name)
+  if getmetatable(self) == Semaphore then return end
+  error(("bad argument #1 to '%s' (semaphore expected, got %s)")
+        :format(name, type(self)), 3)
+end
+
 -- A semaphore is an event: ready when the count could be decremented, which
 -- choosing it does; itself as result.
 function Semaphore:__evt()
@@ -61,6 +67,7 @@ end
 
 --- Increments the count, or lets the first who waits go on.
 function Semaphore:post()
+  check(self, "post")
   if first_of(self.waiters, self) then return end
   self.count = self.count + 1
   while first_of(self.peekers, self.peeking) do end
@@ -68,12 +75,14 @@ end
 
 --- Waits until the count is above 0, and decrements it.
 function Semaphore:wait()
+  check(self, "wait")
   evt.sync(self.wait_evt)
 end
 
 --- Decrements the count if it is above 0.
 -- @treturn boolean whether it was
 function Semaphore:try_wait()
+  check(self, "try_wait")
   if self.count == 0 then return false end
   self.count = self.count - 1
   return true
@@ -82,6 +91,7 @@ end
 --- An event: ready when the count is above 0, which it stays; itself as
 -- result.
 function Semaphore:peek_evt()
+  check(self, "peek_evt")
   return self.peeking
 end
 

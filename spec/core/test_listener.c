@@ -109,6 +109,13 @@ static void accept_one(struct quay *q, struct qs_accepted *accepted) {
   CHECK(status == QS_DONE);
 }
 
+static int option_of(int fd, int level, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  CHECK(getsockopt(fd, level, option, &value, &length) == 0);
+  return value;
+}
+
 static void test_dual_stack(void) {
   static const char *const hosts[] = {"127.0.0.1", "::1"};
   struct quay q;
@@ -123,6 +130,8 @@ static void test_dual_stack(void) {
     CHECK_ROW(qs_address_equal(&accepted.peer, &far), hosts[i]);
     CHECK((fcntl(accepted.fd, F_GETFL) & O_NONBLOCK) != 0);
     CHECK((fcntl(accepted.fd, F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK(option_of(accepted.fd, IPPROTO_TCP, TCP_NODELAY) != 0);
+    CHECK(option_of(accepted.fd, SOL_SOCKET, SO_KEEPALIVE) != 0);
     close(accepted.fd);
     close(client);
   }

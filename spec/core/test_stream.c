@@ -2,7 +2,6 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 
 struct ends {
@@ -45,13 +44,6 @@ static enum qs_status receive(struct qs_stream *stream, char *bytes,
   return status;
 }
 
-static int option_of(int fd, int level, int option) {
-  int value = 0;
-  socklen_t length = sizeof value;
-  CHECK(getsockopt(fd, level, option, &value, &length) == 0);
-  return value;
-}
-
 static void test_exchange(void) {
   struct ends ends;
   struct qs_error error;
@@ -64,8 +56,6 @@ static void test_exchange(void) {
   await_readable(ends.stream->fd);
   CHECK(receive(ends.stream, bytes, &error) == QS_DONE);
   CHECK(strcmp(bytes, "there") == 0);
-  CHECK(option_of(ends.stream->fd, IPPROTO_TCP, TCP_NODELAY) != 0);
-  CHECK(option_of(ends.stream->fd, SOL_SOCKET, SO_KEEPALIVE) != 0);
   CHECK(qs_address_port(&ends.stream->peer) == port_of(ends.peer));
   stream_close(ends.stream);
   close_ends(&ends);
@@ -233,7 +223,7 @@ static void test_writable(void) {
 }
 
 static const struct check_case cases[] = {
-    {"bytes travel both ways on a tuned connection", test_exchange},
+    {"bytes travel both ways", test_exchange},
     {"closing the output sends an end and leaves the input open",
      test_half_closed},
     {"closing the input leaves the output open", test_input_closed_first},

@@ -37,7 +37,7 @@ static int host_wait(void *self, struct qs_waiter *waiter,
   return 0;
 }
 
-/* --- open ------------------------------------------------------------------- */
+/* --- open ----------------------------------------------------------------- */
 
 enum { OPEN_HOST = 1, OPEN_PORT, OPEN_LAST = OPEN_PORT };
 
@@ -93,7 +93,7 @@ static const struct qs_operation open_operation = {
     .describe = open_describe,
 };
 
-/* --- bind and connect ------------------------------------------------------- */
+/* --- bind and connect ----------------------------------------------------- */
 
 enum { SELF = 1, HOST, PORT, REUSE };
 
@@ -181,7 +181,7 @@ static const struct qs_operation connect_operation = {
     .describe = describe_host,
 };
 
-/* --- the rest ----------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------- */
 
 static int close_udp(lua_State *L) {
   struct qs_datagram *datagram = qs_check_udp(L, qs_state_of(L));

@@ -11,7 +11,7 @@
  * Time to live, receive buffer, multicast.
  */
 
-/* --- numbers and booleans ------------------------------------------------------ */
+/* --- numbers and booleans ------------------------------------------------- */
 
 static int get(lua_State *L, const char *op, enum qs_datagram_option option) {
   struct qs_error error;
@@ -82,7 +82,7 @@ static int set_receive_buffer_size(lua_State *L) {
   return 0;
 }
 
-/* --- interfaces ------------------------------------------------------------------ */
+/* --- interfaces ----------------------------------------------------------- */
 
 /* An interface is nil, the name of one, an address of one, or a host name that
  * stands for such an address.  Only the last needs a look-up. */
@@ -171,7 +171,7 @@ static const struct qs_operation set_interface_operation = {
     .describe = set_interface_describe,
 };
 
-/* --- groups ------------------------------------------------------------------------ */
+/* --- groups --------------------------------------------------------------- */
 
 enum { GROUP = 2, GROUP_INTERFACE };
 

@@ -96,7 +96,7 @@ static const struct qs_operation receive_event_operation = {
     .attempt = receive_attempt,
 };
 
-/* --- receivers that watch ---------------------------------------------------- */
+/* --- receivers that watch ------------------------------------------------- */
 
 static int receive_arm(void *target, struct qs_waiter *waiter,
                        struct qs_error *error) {

@@ -5,7 +5,7 @@
  * Sending datagrams.
  */
 
-/* --- what to send ------------------------------------------------------------- */
+/* --- what to send --------------------------------------------------------- */
 
 /* As string.sub, but a range outside the string is an error. */
 void qs_udp_check_piece(lua_State *L, int index) {
@@ -58,7 +58,7 @@ int qs_udp_send_wait(void *self, struct qs_waiter *waiter,
   return qs_datagram_wait_send(self, waiter, error);
 }
 
-/* --- send ----------------------------------------------------------------------- */
+/* --- send ----------------------------------------------------------------- */
 
 enum { SEND_DATA = 2 };
 
@@ -113,7 +113,7 @@ static const struct qs_operation send_now_operation = {
     .attempt = send_now_attempt,
 };
 
-/* --- events of send --------------------------------------------------------- */
+/* --- events of send ------------------------------------------------------- */
 
 /* Only sent is a result. */
 int qs_udp_send_event_results(lua_State *L, enum qs_status status) {
@@ -147,7 +147,7 @@ static int check_send(lua_State *L) {
   return 1;
 }
 
-/* --- senders that watch ------------------------------------------------------------ */
+/* --- senders that watch --------------------------------------------------- */
 
 static int send_arm(void *target, struct qs_waiter *waiter,
                     struct qs_error *error) {

@@ -163,7 +163,7 @@ static int try_send_to(lua_State *L) {
                        &named_now_operation);
 }
 
-/* --- events of send_to ----------------------------------------------------- */
+/* --- events of send_to ---------------------------------------------------- */
 
 /* Where an event sends to, as a string: the address, then the host as given. */
 static void push_destination(lua_State *L, const struct qs_address *to) {

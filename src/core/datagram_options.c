@@ -81,7 +81,7 @@ int qs_datagram_set(struct qs_datagram *datagram,
                    error);
 }
 
-/* --- the receive buffer ----------------------------------------------------- */
+/* --- the receive buffer --------------------------------------------------- */
 
 static const struct option receive_buffer = {SOL_SOCKET, SO_RCVBUF,
                                              "SO_RCVBUF"};
@@ -117,7 +117,7 @@ int qs_datagram_set_receive_buffer(struct qs_datagram *datagram, int size,
   return -1;
 }
 
-/* --- interfaces -------------------------------------------------------------- */
+/* --- interfaces ----------------------------------------------------------- */
 
 static bool is_same_host(const struct qs_address *a,
                          const struct sockaddr *found) {
@@ -188,7 +188,7 @@ int qs_interface_by_address(struct qs_interface *interface,
   return refuse(ENODEV, "interface", address, error);
 }
 
-/* --- multicast ---------------------------------------------------------------- */
+/* --- multicast ------------------------------------------------------------ */
 
 static struct ip_mreqn request_v4(const struct qs_address *group,
                                   const struct qs_interface *interface) {
