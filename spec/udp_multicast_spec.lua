@@ -176,13 +176,16 @@ describe("the receive buffer of a UDP socket", function()
   it("is as it was when the system does not give so much", function()
     local u, port = common.bound()
     local peer = udp.open()
+    u:set_receive_buffer_size(4096)
     for _, size in ipairs {0x7fffffff, 1 << 40} do
       local err = fails({code = "ENOBUFS", op = "udp.set_receive_buffer_size"},
                         u.set_receive_buffer_size, u, size)
       assert.equal("integer", math.type(err.errno))
     end
-    peer:send_to("127.0.0.1", port, ("x"):rep(60000))
-    assert.equal(60000, #u:receive())
+    for _ = 1, 40 do peer:send_to("127.0.0.1", port, ("x"):rep(1000)) end
+    local count = 0
+    while u:try_receive() do count = count + 1 end
+    assert(count > 0 and count < 40)
     helper.close(u, peer)
   end)
 

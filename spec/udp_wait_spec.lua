@@ -92,6 +92,9 @@ describe("a UDP socket without room to send", function()
         assert(not threads[i]:is_dead())
       end
       make_room()
+      -- Nobody comes first who comes last.
+      assert(not peer:try_send("x"))
+      assert(not quayside.sync_timeout(0, peer:send_evt("x")))
       for i = 1, 5 do threads[i]:wait() io.write((u:receive())) end
       assert(u:try_receive() == nil)
     ]]))
@@ -234,6 +237,15 @@ describe("a UDP socket that waits for a name", function()
       io.write(" ", error_of(threads[3]), " ", error_of(threads[4]), " ")
       print(require "quayside.core".counts().lookups)
       assert(u:try_receive() == nil)
+    ]]))
+  end)
+
+  it("does not even begin to wait under a dead custodian", function()
+    assert.equal("custodian\n", (run_with_names [[
+      local owner = quayside.custodian.new()
+      owner:shutdown_all()
+      local _, err = pcall(owner.with, owner, udp.open, slow)
+      print(err.code)
     ]]))
   end)
 
