@@ -65,7 +65,9 @@ describe("waiting on a UDP socket", function()
     local threads = {}
     for i = 1, 5 do
       threads[i] = waiting(function()
-        local data = u:receive()
+        local data
+        if i % 2 == 0 then data = sync(u:receive_evt()) end
+        data = data or u:receive()
         order[#order + 1] = i .. data
       end)
     end

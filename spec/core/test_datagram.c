@@ -359,6 +359,32 @@ static void test_options(void) {
   fixture_close(&f);
 }
 
+/* Linux has the options of IPv4 on IPv6 sockets, too, without effect there. */
+static void test_options_v6(void) {
+  static const int names[] = {
+      [QS_DATAGRAM_TTL] = IPV6_UNICAST_HOPS,
+      [QS_DATAGRAM_MULTICAST_TTL] = IPV6_MULTICAST_HOPS,
+      [QS_DATAGRAM_MULTICAST_LOOP] = IPV6_MULTICAST_LOOP,
+  };
+  struct fixture f;
+  struct qs_datagram datagram;
+  struct qs_error error;
+  fixture_open(&f);
+  if (qs_datagram_open(&datagram, f.loop, f.root, AF_INET6, &error) == 0) {
+    for (int i = 0; i < 3; i++) {
+      enum qs_datagram_option option = (enum qs_datagram_option)i;
+      int value = -1;
+      socklen_t size = sizeof value;
+      CHECK(qs_datagram_set(&datagram, option, 0, &error) == 0);
+      CHECK(getsockopt(datagram.fd, IPPROTO_IPV6, names[i], &value, &size) ==
+            0);
+      CHECK(value == 0);
+    }
+    qs_datagram_close(&datagram);
+  }
+  fixture_close(&f);
+}
+
 static const struct check_case cases[] = {
     {"a socket opens, closes, and closes again", test_open},
     {"a custodian closes its sockets and lets none be opened", test_custodian},
@@ -373,6 +399,7 @@ static const struct check_case cases[] = {
     {"a disconnect keeps the port that was asked for", test_disconnect},
     {"an error from the network is told once", test_refused},
     {"options are set and told", test_options},
+    {"an IPv6 socket has the options of IPv6", test_options_v6},
 };
 
 int main(void) {

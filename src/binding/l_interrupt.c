@@ -20,7 +20,8 @@ struct qs_interrupt {
   struct qs_state *state;
   struct event event;
   int wake; /* eventfd */
-  volatile sig_atomic_t count;
+  volatile sig_atomic_t received; /* counted by the handler alone */
+  sig_atomic_t taken;             /* by the main thread alone */
   struct sigaction before;
   time_t checked;
 };
@@ -28,8 +29,10 @@ struct qs_interrupt {
 static struct qs_interrupt *volatile listening;
 
 bool qs_interrupt_take(struct qs_state *state) {
-  if (state->interrupt == NULL || state->interrupt->count == 0) return false;
-  state->interrupt->count--;
+  struct qs_interrupt *interrupt = state->interrupt;
+  if (interrupt == NULL || interrupt->received == interrupt->taken)
+    return false;
+  interrupt->taken++;
   return true;
 }
 
@@ -73,7 +76,7 @@ static void on_signal(int number) {
   uint64_t one = 1;
   (void)number;
   if (interrupt == NULL) return;
-  interrupt->count++;
+  interrupt->received++;
   computing = interrupt->state->active;
   if (computing == NULL) computing = interrupt->state->main;
   lua_sethook(computing, on_hook, LUA_MASKCOUNT, 1);
