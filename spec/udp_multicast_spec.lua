@@ -18,6 +18,16 @@ local function expect(data, u)
   assert.equal(data, (sync_timeout(5, u:receive_evt())))
 end
 
+-- Is the loopback interface in the group ff02::77:1?  Linux tells.
+local function is_lo_in_group()
+  local list = io.open "/proc/net/igmp6"
+  if not list then return nil end
+  local found = list:read("a"):find("%f[%w]lo%s+ff02" .. ("0"):rep(20)
+                                    .. "00770001") ~= nil
+  list:close()
+  return found
+end
+
 for _, family in ipairs(common.families) do
   describe("the options of a UDP socket over " .. family.name, function()
     helper.check_leaks()
@@ -111,11 +121,15 @@ for _, family in ipairs(common.families) do
                           leave, u, group, "lo")
       assert.equal("integer", math.type(never.errno))
       join(u, group, "lo")
+      if family.name == "IPv6" then
+        assert.is_not_false(is_lo_in_group())
+      end
       local twice = fails({code = "EADDRINUSE", hostname = group,
                            op = "udp.multicast_join_group"},
                           join, u, group, "lo")
       assert.equal("integer", math.type(twice.errno))
       leave(u, group, "lo")
+      if family.name == "IPv6" then assert.is_not_true(is_lo_in_group()) end
       fails({code = "EADDRNOTAVAIL"}, leave, u, group, "lo")
       join(u, group, family.host)
       leave(u, group, family.host)
