@@ -19,7 +19,7 @@
 struct qs_interrupt {
   struct qs_state *state;
   struct event event;
-  int wake; /* eventfd */
+  int wake;                       /* eventfd */
   volatile sig_atomic_t received; /* counted by the handler alone */
   sig_atomic_t taken;             /* by the main thread alone */
   struct sigaction before;
