@@ -169,7 +169,8 @@ stage_specs_sanitized() {
 
 valgrind_options() {
   export VALGRIND_OPTS="-q --error-exitcode=99 --leak-check=full
-    --errors-for-leak-kinds=definite,indirect --num-callers=25"
+    --errors-for-leak-kinds=definite,indirect --num-callers=25
+    --freelist-vol=4000000"
 }
 
 stage_core_valgrind() {
