@@ -178,7 +178,9 @@ function World:add_chooser(i)
       if not ok then self.failure = err end
     end
   end
-  chooser.thread = spawn(thread.with_break, i % 2 ~= 0, choose_for_ever)
+  -- A break that was kept comes when the region with breaks disabled ends.
+  chooser.thread = spawn(pcall, thread.with_break, i % 2 ~= 0,
+                         choose_for_ever)
 end
 
 local function is_shut(nack)
