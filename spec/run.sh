@@ -20,6 +20,8 @@ packages="lua5.4 liblua5.4-dev libevent-dev lua-busted lua-filesystem lua-check
 luarocks cmake gcc libc6-dev make pkg-config clang-format clang-tidy cppcheck
 valgrind strace netcat-openbsd socat curl wrk procps ca-certificates"
 [ -n "${QUAYSIDE_NO_RACKET-}" ] || packages="$packages racket"
+# The barest machines do not know their own name.
+getent ahosts localhost >/dev/null || packages="$packages libnss-myhostname"
 
 top=$(pwd)
 build=$top/build-test
