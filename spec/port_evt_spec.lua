@@ -243,6 +243,41 @@ describe("events of a listener", function()
   end)
 end)
 
+describe("a poll of a reading port", function()
+  helper.check_leaks()
+
+  -- Until the kernel has it, without a look by the port itself.
+  local function arrived(input)
+    for _ = 1, 5000 do
+      if input:ready() then return true end
+      quayside.sleep(0.001)
+    end
+  end
+
+  it("finds what has come since it last found nothing", function()
+    local client_in, client_out, server_in, server_out = helper.pair()
+    for _, make in ipairs {
+      function() return server_in:read_line_evt() end,
+      function() return server_in:read_some_evt() end,
+      function() return server_in:read_evt(3) end,
+      function() return server_in:peek_evt(3) end,
+    } do
+      local event = make()
+      assert.is_nil(quayside.sync_timeout(0, event))
+      client_out:write("ab\n"):flush()
+      assert(arrived(server_in))
+      assert.equal("ab", quayside.sync_timeout(0, event):sub(1, 2))
+      quayside.sync_timeout(0, server_in:read_some_evt())
+    end
+    local eof = server_in:eof_evt()
+    assert.is_nil(quayside.sync_timeout(0, eof))
+    client_out:close()
+    assert(arrived(server_in))
+    assert.equal(server_in, quayside.sync_timeout(0, eof))
+    helper.close(client_in, client_out, server_in, server_out)
+  end)
+end)
+
 describe("connect_evt", function()
   after_each(close_all)
   helper.check_leaks()

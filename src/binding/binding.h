@@ -218,6 +218,9 @@ struct qs_operation {
   /* Raises argument errors; leaves the stack as the others expect it.
    * Returns self. */
   void *(*check)(lua_State *L, struct qs_state *state);
+  /* Before a try that nobody will wait for: asks the kernel in any case.  May be
+   * NULL. */
+  void (*look)(void *self);
   /* Never waits.  The number of results pushed, or one of the above. */
   int (*attempt)(lua_State *L, struct qs_state *state, void *self,
                  struct qs_error *error);
@@ -356,6 +359,7 @@ int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
                   struct qs_custodian *custodian, struct qs_error *error);
 
 /* What the operations on a reading port have in common. */
+void qs_input_op_look(void *self);
 int qs_input_op_wait(void *self, struct qs_waiter *waiter,
                      struct qs_error *error);
 void qs_input_op_describe(lua_State *L, void *self, struct qs_context *context);

@@ -12,6 +12,10 @@ static struct qs_input *check_input(lua_State *L, struct qs_state *state) {
   return qs_check(L, state, 1, QS_TYPE_INPUT);
 }
 
+void qs_input_op_look(void *self) {
+  qs_input_look(self);
+}
+
 int qs_input_op_wait(void *self, struct qs_waiter *waiter,
                      struct qs_error *error) {
   return qs_input_wait(self, waiter, error);
@@ -84,6 +88,7 @@ static int line_attempt(lua_State *L, struct qs_state *state, void *self,
 static const struct qs_operation read_line = {
     .name = "port.read_line",
     .check = line_check,
+    .look = qs_input_op_look,
     .attempt = line_attempt,
     .wait = qs_input_op_wait,
     .describe = qs_input_op_describe,
@@ -123,6 +128,7 @@ static int some_attempt(lua_State *L, struct qs_state *state, void *self,
 static const struct qs_operation read_some = {
     .name = "port.read_some",
     .check = some_check,
+    .look = qs_input_op_look,
     .attempt = some_attempt,
     .wait = qs_input_op_wait,
     .describe = qs_input_op_describe,
@@ -150,6 +156,7 @@ static int bytes_attempt(lua_State *L, struct qs_state *state, void *self,
 static const struct qs_operation read_bytes = {
     .name = "port.read",
     .check = bytes_check,
+    .look = qs_input_op_look,
     .attempt = bytes_attempt,
     .wait = qs_input_op_wait,
     .describe = qs_input_op_describe,
@@ -192,6 +199,7 @@ static int peek_wait(void *self, struct qs_waiter *waiter,
 static const struct qs_operation peek = {
     .name = "port.peek",
     .check = peek_check,
+    .look = qs_input_op_look,
     .attempt = peek_attempt,
     .wait = peek_wait,
     .describe = qs_input_op_describe,

@@ -109,6 +109,7 @@ static int try_once(lua_State *L) {
   const struct binding *binding = lua_touserdata(L, lua_upvalueindex(1));
   if (lua_istable(L, 1)) spread(L);
   void *self = binding->operation->check(L, binding->state);
+  if (binding->operation->look != NULL) binding->operation->look(self);
   int results = attempt(L, binding->state, binding->operation, self);
   if (results == QS_OP_AGAIN) {
     lua_pushboolean(L, 0);

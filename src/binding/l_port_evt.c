@@ -31,6 +31,7 @@ static int end_attempt(lua_State *L, struct qs_state *state, void *self,
 static const struct qs_operation end_of_file = {
     .name = "port.eof_evt",
     .check = end_check,
+    .look = qs_input_op_look,
     .attempt = end_attempt,
     .wait = qs_input_op_wait,
     .describe = qs_input_op_describe,
@@ -84,12 +85,6 @@ static int is_input_idle(lua_State *L) {
   return 1;
 }
 
-/* core.look(input): the next try asks the kernel. */
-static int look(lua_State *L) {
-  qs_input_look(qs_check(L, qs_state_of(L), 1, QS_TYPE_INPUT));
-  return 0;
-}
-
 /* --- writing ports ---------------------------------------------------------- */
 
 static int output_arm(void *target, struct qs_waiter *waiter,
@@ -128,7 +123,6 @@ void qs_open_port_evt(lua_State *L, struct qs_state *state) {
       {"block_end", block_end},
       {"block_closed", block_closed},
       {"is_input_idle", is_input_idle},
-      {"look", look},
       {"block_send", block_send},
       {"block_room", block_room},
       {"block_output_closed", block_output_closed},
