@@ -165,6 +165,7 @@ int qs_raise(lua_State *L, const struct qs_context *context,
              const struct qs_error *error);
 void qs_push_kind(lua_State *L, const char *kind, const char *code,
                   const char *message);
+int qs_raise_closed(lua_State *L, const char *op);
 int qs_raise_kill(lua_State *L);
 int qs_raise_break(lua_State *L, enum qs_break kind);
 /* Did the process run out of descriptors?  Unreachable ones may be freed. */
@@ -245,6 +246,10 @@ void qs_push_try(lua_State *L, struct qs_state *state,
 /* Makes the blocking call a method of a type. */
 void qs_add_operation(lua_State *L, struct qs_state *state, enum qs_type type,
                       const char *name, const struct qs_operation *operation);
+
+/* Can the current thread wait here: not in a foreign coroutine, a C call that
+ * cannot yield, or while it is being killed? */
+bool qs_can_wait(lua_State *L, const struct qs_state *state);
 
 /* Counts an operation of the current thread.  True when it has had so many
  * since it last waited that it must pause before this one. */

@@ -49,6 +49,13 @@ int qs_raise(lua_State *L, const struct qs_context *context,
   return lua_error(L);
 }
 
+int qs_raise_closed(lua_State *L, const char *op) {
+  struct qs_context context = {op, NULL, -1};
+  struct qs_error error;
+  qs_error_state(&error, QS_ERROR_CLOSED, op);
+  return qs_raise(L, &context, &error);
+}
+
 int qs_raise_kill(lua_State *L) {
   qs_push_kind(L, "kill", "kill", "the thread has been killed");
   return lua_error(L);

@@ -233,23 +233,16 @@ static int is_closed(lua_State *L) {
   return 1;
 }
 
-static int raise_closed(lua_State *L, const char *op) {
-  struct qs_context context = {op, NULL, -1};
-  struct qs_error error;
-  qs_error_state(&error, QS_ERROR_CLOSED, op);
-  return qs_raise(L, &context, &error);
-}
-
 /* input:buffer_mode([mode]) -> mode */
 static int buffer_mode(lua_State *L) {
   static const char *const modes[] = {"none", "block", NULL};
   struct qs_input *input = check_input(L, qs_state_of(L));
   if (!lua_isnoneornil(L, 2)) {
     bool is_unbuffered = luaL_checkoption(L, 2, NULL, modes) == 0;
-    if (input->stream == NULL) return raise_closed(L, "port.buffer_mode");
+    if (input->stream == NULL) return qs_raise_closed(L, "port.buffer_mode");
     input->is_unbuffered = is_unbuffered;
   }
-  if (input->stream == NULL) return raise_closed(L, "port.buffer_mode");
+  if (input->stream == NULL) return qs_raise_closed(L, "port.buffer_mode");
   lua_pushstring(L, input->is_unbuffered ? "none" : "block");
   return 1;
 }
@@ -259,7 +252,7 @@ static int setvbuf_input(lua_State *L) {
   static const char *const modes[] = {"no", "full", NULL};
   struct qs_input *input = check_input(L, qs_state_of(L));
   bool is_unbuffered = luaL_checkoption(L, 2, NULL, modes) == 0;
-  if (input->stream == NULL) return raise_closed(L, "port.setvbuf");
+  if (input->stream == NULL) return qs_raise_closed(L, "port.setvbuf");
   input->is_unbuffered = is_unbuffered;
   lua_pushboolean(L, 1);
   return 1;

@@ -249,16 +249,9 @@ static int is_listener_idle(lua_State *L) {
 
 /* --- the rest ----------------------------------------------------------------- */
 
-static int raise_closed(lua_State *L, const char *op) {
-  struct qs_context context = {op, NULL, -1};
-  struct qs_error error;
-  qs_error_state(&error, QS_ERROR_CLOSED, op);
-  return qs_raise(L, &context, &error);
-}
-
 static int accept_ready(lua_State *L) {
   struct qs_listener *listener = check_listener(L, qs_state_of(L), 1);
-  if (listener->sockets == NULL) return raise_closed(L, "tcp.accept_ready");
+  if (listener->sockets == NULL) return qs_raise_closed(L, "tcp.accept_ready");
   lua_pushboolean(L, qs_listener_is_ready(listener));
   return 1;
 }
@@ -272,7 +265,7 @@ static int is_listener_ready(lua_State *L) {
 
 static int close_listener(lua_State *L) {
   struct qs_listener *listener = check_listener(L, qs_state_of(L), 1);
-  if (listener->sockets == NULL) return raise_closed(L, "tcp.close");
+  if (listener->sockets == NULL) return qs_raise_closed(L, "tcp.close");
   qs_listener_close(listener);
   return 0;
 }

@@ -59,14 +59,13 @@ static int operate_k(lua_State *L, int status, lua_KContext context) {
   }
 }
 
-/* May the current thread give up its turn here? */
-static bool can_pause(lua_State *L, const struct qs_state *state) {
+bool qs_can_wait(lua_State *L, const struct qs_state *state) {
   if (L != state->active || state->current->is_dying) return false;
   return L == state->main || lua_isyieldable(L);
 }
 
 bool qs_must_pause(lua_State *L, struct qs_state *state) {
-  return --state->budget <= 0 && can_pause(L, state);
+  return --state->budget <= 0 && qs_can_wait(L, state);
 }
 
 int qs_operate(lua_State *L, struct qs_state *state,

@@ -220,13 +220,6 @@ static const struct qs_operation set_mode = {
     .describe = output_describe,
 };
 
-static int raise_closed(lua_State *L, const char *op) {
-  struct qs_context context = {op, NULL, -1};
-  struct qs_error error;
-  qs_error_state(&error, QS_ERROR_CLOSED, op);
-  return qs_raise(L, &context, &error);
-}
-
 /* output:buffer_mode([mode]) -> mode */
 static int buffer_mode(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
@@ -235,7 +228,7 @@ static int buffer_mode(lua_State *L) {
     mode_check(L, state);
     return qs_operate(L, state, &set_mode, output);
   }
-  if (output->stream == NULL) return raise_closed(L, "port.buffer_mode");
+  if (output->stream == NULL) return qs_raise_closed(L, "port.buffer_mode");
   lua_pushstring(L, mode_names[output->mode]);
   return 1;
 }
@@ -283,11 +276,6 @@ static const struct qs_operation close_operation = {
     .describe = output_describe,
 };
 
-static bool can_wait(lua_State *L, const struct qs_state *state) {
-  return L == state->active && !state->current->is_dying &&
-         (L == state->main || lua_isyieldable(L));
-}
-
 /* Where nobody can wait, one attempt to send must do; in a thread being killed
  * not even that. */
 static void close_at_once(const struct qs_state *state,
@@ -302,7 +290,7 @@ static int end_output(lua_State *L, bool sends_fin) {
   struct qs_state *state = qs_state_of(L);
   struct qs_output *output = check_output(L, state);
   if (output->stream == NULL) return 0;
-  if (!can_wait(L, state)) {
+  if (!qs_can_wait(L, state)) {
     close_at_once(state, output, sends_fin);
     return 0;
   }

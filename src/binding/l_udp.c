@@ -14,12 +14,6 @@ int qs_raise_udp(lua_State *L, const char *op, const struct qs_error *error) {
   return qs_raise(L, &context, error);
 }
 
-static int raise_closed(lua_State *L, const char *op) {
-  struct qs_error error;
-  qs_error_state(&error, QS_ERROR_CLOSED, op);
-  return qs_raise_udp(L, op, &error);
-}
-
 /* Pushes a host to be closed; the socket it is looked up for is its target. */
 struct qs_host *qs_push_udp_host(lua_State *L, struct qs_state *state,
                                  struct qs_datagram *datagram, const char *name,
@@ -185,7 +179,7 @@ static const struct qs_operation connect_operation = {
 
 static int close_udp(lua_State *L) {
   struct qs_datagram *datagram = qs_check_udp(L, qs_state_of(L));
-  if (!datagram->is_open) return raise_closed(L, "udp.close");
+  if (!datagram->is_open) return qs_raise_closed(L, "udp.close");
   qs_datagram_close(datagram);
   return 0;
 }
@@ -221,7 +215,7 @@ static int addresses(lua_State *L) {
   const struct qs_datagram *datagram = qs_check_udp(L, qs_state_of(L));
   struct qs_address local;
   struct qs_address peer;
-  if (!datagram->is_open) return raise_closed(L, "udp.addresses");
+  if (!datagram->is_open) return qs_raise_closed(L, "udp.addresses");
   qs_udp_ends(datagram, &local, &peer);
   return qs_push_ends(L, &local, &peer, lua_toboolean(L, 2));
 }
