@@ -77,8 +77,8 @@ describe("sync", function()
     fails_with("must not be negative", evt.sync_timeout, 0 / 0, evt.always)
     fails_with("bad argument #1 to 'sync_timeout'", evt.sync_timeout, "1",
                evt.always)
-    fails_with("bad argument #1 to 'after'", evt.after, -1)
-    fails_with("bad argument #1 to 'after'", evt.after, "1")
+    fails_with("bad argument #1 to 'after'", function() evt.after(-1) end)
+    fails_with("bad argument #1 to 'after'", function() evt.after("1") end)
     fails_with("bad argument #1 to 'alarm'", evt.alarm, 0 / 0)
   end)
 

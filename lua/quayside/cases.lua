@@ -6,7 +6,7 @@
 
 local events = require "quayside.event"
 
-local Event, is_evt, event_of = events.Event, events.is_evt, events.of
+local is_base, is_evt, event_of = events.is_base, events.is_evt, events.of
 
 local add
 
@@ -64,8 +64,7 @@ end
 -- Are all of them base events already?  Then they are the cases.
 local function is_flat(slot)
   for i = 1, slot.n do
-    local event = slot[i]
-    if getmetatable(event) ~= Event or not event.base then return false end
+    if not is_base(slot[i]) then return false end
   end
   return true
 end

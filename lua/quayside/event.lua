@@ -3,7 +3,8 @@
 -- An event is immutable: it can be synced again, and by several threads at
 -- once.  What one sync registers belongs to its slot (see sync.lua).
 --
--- A base event is a table with the fields of its own and `base`, its class:
+-- Events of ports and of time are made in C; what is said here holds for them,
+-- too.  A base event has the fields of its own and `base`, its class:
 --
 --   try(event, token, stirred) -> false | true, results... | nil, error
 --       Never waits.  If it answers true, it has happened: bytes are taken, a
@@ -18,7 +19,11 @@
 --       false, and to say so needs no system call.
 -- @module quayside.event
 
+local core = require "quayside.core"
 local queue = require "quayside.queue"
+
+-- The metatable of those made in C.
+local Native = core.metatable_of "quayside.event"
 
 local Event = {__name = "quayside.event"}
 Event.__index = Event
@@ -34,7 +39,7 @@ end
 -- of the value that returns one.
 local function is_evt(v)
   local metatable = getmetatable(v)
-  if metatable == Event then return true end
+  if metatable == Event or metatable == Native then return true end
   return type(metatable) == "table" and rawget(metatable, "__evt") ~= nil
 end
 
@@ -42,11 +47,17 @@ end
 local function event_of(v)
   for _ = 1, 100 do
     local metatable = getmetatable(v)
-    if metatable == Event then return v end
+    if metatable == Event or metatable == Native then return v end
     local how = type(metatable) == "table" and rawget(metatable, "__evt")
     if not how then return nil end
     if type(how) == "function" then v = how(v) else v = how end
   end
+end
+
+--- Is `v` a base event, not one that stands for others?
+local function is_base(v)
+  local metatable = getmetatable(v)
+  return metatable == Native or metatable == Event and v.base ~= nil
 end
 
 local function check_event(v, i, name)
@@ -161,9 +172,9 @@ local never = new_base({
 }, {})
 
 return {
-  Event = Event,
   base = new_base,
   is_evt = is_evt,
+  is_base = is_base,
   of = event_of,
   choice = choice,
   wrap = wrap,

@@ -19,19 +19,6 @@ local core = require "quayside.core"
 local event = require "quayside.event"
 local sync = require "quayside.sync"
 
-local Event = event.Event
-
-local timer = {
-  try = function(self, _, stirred)
-    if stirred or self[1] <= 0 then return true, self end
-    return false
-  end,
-  block = core.block_time,
-  idle = function(self)
-    return self[1] > 0
-  end,
-}
-
 local clock = {
   try = function(self, _, stirred)
     if stirred or core.now() >= self.time then return true, self end
@@ -48,15 +35,6 @@ local function check_number(v, name)
           :format(name, type(v)), 3)
   end
   return v
-end
-
---- Ready so many seconds after a sync has begun to wait for it; itself as
--- result.
-local function after(seconds)
-  if check_number(seconds, "after") < 0 then
-    error("bad argument #1 to 'after' (seconds must not be negative)", 2)
-  end
-  return setmetatable({seconds, base = timer}, Event)
 end
 
 --- Ready from a moment on; itself as result.
@@ -83,6 +61,8 @@ return {
   sync_timeout_enable_break = sync.sync_timeout_enable_break,
   always = event.always,
   never = event.never,
-  after = after,
+  --- Ready so many seconds after a sync has begun to wait for it; itself as
+  -- result.
+  after = core.after,
   alarm = alarm,
 }

@@ -5,6 +5,7 @@
 -- waits.  As soon as one has happened the others are withdrawn, before any
 -- other thread runs; then wraps are called.  Where every case is
 -- known to be idle, the first round of tries is left out: the loop will tell.
+-- Where all were made in C, core.sync does the same, faster.
 -- @module quayside.sync
 
 local core = require "quayside.core"
@@ -14,6 +15,7 @@ local events = require "quayside.event"
 local is_evt, event_of = events.is_evt, events.of
 local add = cases.add
 local random = math.random
+local are_native = core.are_events
 
 -- What `wait` answers when the time has come.
 local TIMED_OUT = 0
@@ -36,7 +38,7 @@ Slot.__index = Slot
 local function leave_queues(slot)
   local tokens = slot.tokens
   if not tokens then return end
-  slot.tokens = false
+  slot.tokens = nil
   for i, token in pairs(tokens) do
     local case = slot[i]
     local withdraw = case.base.withdraw
@@ -148,7 +150,6 @@ local function register(slot)
     local case = slot[i]
     local token = case.base.block(case, slot, i)
     if token then
-      slot.was_queued = true
       slot.thread = slot.thread or core.current()
       slot.tokens = slot.tokens or {}
       slot.tokens[i] = token
@@ -209,7 +210,7 @@ local function substitute(slot, i, wraps, ...)
   core.unwatch()
   leave_queues(slot)
   local nacks = slot.nacks[i]
-  slot.winner, slot[i] = false, events.never
+  slot.winner, slot[i] = nil, events.never
   slot.wraps[i], slot.nacks[i] = nil, nil
   local made = wraps.replace(...)
   if not is_evt(made) then
@@ -230,43 +231,6 @@ local function decide(slot, i, ...)
     return substitute(slot, i, slot.wraps[i], ...)
   end
   return i, ...
-end
-
--- Slots ----------------------------------------------------------------------
-
--- Slots that nobody refers to any more, to be used again: making a table costs
--- more than the rest of a sync.  Only those of plain cases that were never in a
--- queue come here.
-local spare, spare_count = {}, 0
-
-local SPARES = 16
-
-local function take_spare()
-  local slot = spare[spare_count]
-  spare[spare_count] = nil
-  spare_count = spare_count - 1
-  return slot
-end
-
--- Every field that a sync of plain cases needs is named here, so that the
--- table never grows.
-local function new_slot()
-  return setmetatable({
-    false, false, n = 0, is_flat = true, is_registered = false,
-    is_poll = false, enables_break = false, timeout = false, tokens = false,
-    winner = false,
-  }, Slot)
-end
-
-local function give_back(slot)
-  if not slot.is_flat or slot.was_queued or spare_count >= SPARES then
-    return
-  end
-  for i = 1, slot.n do slot[i] = false end
-  slot.is_registered, slot.is_poll, slot.enables_break = false, false, false
-  slot.timeout, slot.winner = false, false
-  spare_count = spare_count + 1
-  spare[spare_count] = slot
 end
 
 -- Sync -----------------------------------------------------------------------
@@ -302,32 +266,18 @@ end
 
 local function finish(slot, on_timeout, i, ...)
   if i == TIMED_OUT then
-    give_back(slot)
     if on_timeout then return on_timeout() end
     return nil
   end
-  if slot.is_flat then
-    give_back(slot)
-    return ...
-  end
+  if slot.is_flat then return ... end
   return deliver(slot.wraps[i], ...)
-end
-
-local function fill(slot, n, ...)
-  slot.n = n
-  slot[1], slot[2] = ...
-  for i = 3, n do slot[i] = (select(i, ...)) end
-  return slot
 end
 
 -- A slot for the events, which are checked.
 local function slot_for(first, name, ...)
-  local slot = fill(spare_count > 0 and take_spare() or new_slot(),
-                    select("#", ...), ...)
-  if not cases.is_flat(slot) then
-    slot.is_flat = false
-    cases.check(slot, first, name)
-  end
+  local slot = setmetatable({is_poll = false, n = select("#", ...), ...}, Slot)
+  slot.is_flat = cases.is_flat(slot)
+  if not slot.is_flat then cases.check(slot, first, name) end
   return slot
 end
 
@@ -336,7 +286,7 @@ local function sync_slot(slot, timeout)
     slot.is_poll = true
     return finish(slot, timeout, perform(slot))
   end
-  slot.timeout = timeout or false
+  slot.timeout = timeout
   if timeout == 0 then slot.is_poll = true end
   return finish(slot, nil, perform(slot))
 end
@@ -355,6 +305,7 @@ end
 --- Waits for one of the events, one at random if several are ready.
 -- @return its results
 local function sync(...)
+  if are_native(...) then return core.sync(nil, false, ...) end
   local slot = slot_for(1, "sync", ...)
   return finish(slot, nil, perform(slot))
 end
@@ -366,12 +317,16 @@ end
 --   has come first
 local function sync_timeout(timeout, ...)
   check_timeout(timeout, "sync_timeout")
+  if type(timeout) ~= "function" and are_native(...) then
+    return core.sync(timeout, false, ...)
+  end
   return sync_slot(slot_for(2, "sync_timeout", ...), timeout)
 end
 
 --- Like sync, with breaks enabled while it waits: either an event is chosen or
 -- a break is raised, never both.
 local function sync_enable_break(...)
+  if are_native(...) then return core.sync(nil, true, ...) end
   local slot = slot_for(1, "sync_enable_break", ...)
   slot.enables_break = true
   return sync_slot(slot, nil)
@@ -380,6 +335,9 @@ end
 --- Like sync_timeout, with breaks enabled while it waits.
 local function sync_timeout_enable_break(timeout, ...)
   check_timeout(timeout, "sync_timeout_enable_break")
+  if type(timeout) ~= "function" and are_native(...) then
+    return core.sync(timeout, true, ...)
+  end
   local slot = slot_for(2, "sync_timeout_enable_break", ...)
   slot.enables_break = true
   return sync_slot(slot, timeout)

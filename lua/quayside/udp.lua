@@ -7,7 +7,7 @@
 -- @module quayside.udp
 
 local core = require "quayside.core"
-local Event = require("quayside.event").Event
+local base = require("quayside.event").base
 
 local socket = core.methods_of "quayside.udp"
 
@@ -53,13 +53,13 @@ end
 -- Nothing is received.
 function socket:receive_ready_evt()
   check_socket(self, "receive_ready_evt")
-  return setmetatable({self, base = receive_ready}, Event)
+  return base(receive_ready, {self})
 end
 
 --- An event: ready when send would not wait; itself as result.
 function socket:send_ready_evt()
   check_socket(self, "send_ready_evt")
-  return setmetatable({self, base = send_ready}, Event)
+  return base(send_ready, {self})
 end
 
 --- An event: ready when there is a datagram; the results are those of receive.
@@ -67,7 +67,7 @@ end
 -- @tparam[opt] integer max as of receive
 function socket:receive_evt(max)
   core.check_udp_receive(self, max)
-  return setmetatable({self, max, base = receive}, Event)
+  return base(receive, {self, max})
 end
 
 --- An event: ready when the datagram can be sent to the peer; the result is
@@ -77,7 +77,7 @@ end
 -- @tparam[opt] integer j the last byte to be sent
 function socket:send_evt(data, i, j)
   local piece = core.check_udp_send(self, data, i, j)
-  return setmetatable({self, piece, base = send}, Event)
+  return base(send, {self, piece})
 end
 
 --- An event: ready when the datagram can be sent; the result is true.  If it is
@@ -90,7 +90,7 @@ end
 -- @tparam[opt] integer j the last byte to be sent
 function socket:send_to_evt(hostname, port, data, i, j)
   local piece, to = core.find_udp(self, hostname, port, data, i, j)
-  return setmetatable({self, piece, to, base = send_to}, Event)
+  return base(send_to, {self, piece, to})
 end
 
 return {

@@ -38,6 +38,7 @@ enum qs_type {
   QS_TYPE_OUTPUT,
   QS_TYPE_UDP,
   QS_TYPE_HOST,
+  QS_TYPE_EVENT,
   QS_TYPE_COUNT,
 };
 
@@ -56,6 +57,7 @@ enum qs_phase {
 };
 
 struct qs_operation;
+struct qs_registration;
 
 TAILQ_HEAD(qs_registrations, qs_registration);
 LIST_HEAD(qs_visits, qs_visit);
@@ -69,10 +71,9 @@ struct qs_thread {
   struct qs_queue joiners;        /* wait for its end */
   struct qs_registrations registrations;
   struct qs_visits visits; /* custodians entered by custodian:with */
-  const struct qs_operation *operation; /* under way */
-  void *self;                           /* what it works on */
-  size_t progress;                      /* its own affair */
-  int argument;                         /* likewise */
+  const struct qs_operation *operation; /* it waits in */
+  void *self;                           /* what that works on */
+  size_t numbers[2]; /* the operation's: its arguments, or how far it is */
   unsigned char phase;
   unsigned char pending_break;
   bool is_break_enabled;
@@ -103,6 +104,9 @@ struct qs_state {
   const void *metatables[QS_TYPE_COUNT];
   size_t sizes[QS_TYPE_COUNT]; /* of the userdata; 0: none made yet */
   struct qs_interrupt *interrupt;
+  struct qs_registrations spares[2]; /* for reuse: plain, with a timer */
+  size_t spare_count;
+  uint32_t random; /* which of the ready events a sync begins with */
 };
 
 /* --- l_state.c: the state and its userdata ------------------------------ */
@@ -208,84 +212,12 @@ bool qs_is_breakable(const struct qs_thread *thread);
 void qs_break_thread(struct qs_state *state, struct qs_thread *thread,
                      enum qs_break kind);
 
-/* --- l_operation.c: blocking calls -------------------------------------- */
+/* --- l_watch.c: what a thread waits for in a sync (event.h) --------------- */
 
-enum { QS_OP_AGAIN = -1, QS_OP_FAILED = -2 };
-
-/* A call that may have to wait.  `self` is what it works on, userdata that
- * stays on the stack.  Its arguments are on the stack from 1. */
-struct qs_operation {
-  const char *name; /* for error objects */
-  /* Raises argument errors; leaves the stack as the others expect it.
-   * Returns self. */
-  void *(*check)(lua_State *L, struct qs_state *state);
-  /* Before a try that nobody will wait for: asks the kernel in any case.  May be
-   * NULL. */
-  void (*look)(void *self);
-  /* Never waits.  The number of results pushed, or one of the above. */
-  int (*attempt)(lua_State *L, struct qs_state *state, void *self,
-                 struct qs_error *error);
-  /* Joins a queue (unless in it) and arms what will wake the thread. */
-  int (*wait)(void *self, struct qs_waiter *waiter, struct qs_error *error);
-  /* Fills in what an error object tells beside the name; may push strings.
-   * May be NULL. */
-  void (*describe)(lua_State *L, void *self, struct qs_context *context);
-  /* Adds to the error object on top of the stack.  May be NULL. */
-  void (*decorate)(lua_State *L, void *self);
-};
-
-/* Pushes the function that does it, waiting; and the one that tries it once:
- * false, or true and the results, or nil and the error.  The latter may also
- * be given an event, whose elements 1 to 3 are then the arguments: it is the
- * `try` of a class of events (event.lua). */
-void qs_push_blocking(lua_State *L, struct qs_state *state,
-                      const struct qs_operation *operation);
-void qs_push_try(lua_State *L, struct qs_state *state,
-                 const struct qs_operation *operation);
-
-/* Makes the blocking call a method of a type. */
-void qs_add_operation(lua_State *L, struct qs_state *state, enum qs_type type,
-                      const char *name, const struct qs_operation *operation);
-
-/* Can the current thread wait here: not in a foreign coroutine, a C call that
- * cannot yield, or while it is being killed? */
-bool qs_can_wait(lua_State *L, const struct qs_state *state);
-
-/* Counts an operation of the current thread.  True when it has had so many
- * since it last waited that it must pause before this one. */
-bool qs_must_pause(lua_State *L, struct qs_state *state);
-
-/* Goes on with a blocking call whose arguments have been checked. */
-int qs_operate(lua_State *L, struct qs_state *state,
-               const struct qs_operation *operation, void *self);
-
-/* --- l_watch.c: registrations of a sync --------------------------------- */
-
-struct qs_registration {
-  struct qs_waiter waiter;
-  TAILQ_ENTRY(qs_registration) link;
-  void *target;
-  /* Joins and arms, like qs_operation.wait. */
-  int (*arm)(void *target, struct qs_waiter *waiter, struct qs_error *error);
-  bool is_signaled; /* taken from the ready list, not yet told */
-  bool is_stale;    /* told; to be armed again before the next wait */
-  struct qs_timer *timer;
-};
-
-/* Registers the current thread: `tag` is what wait will answer. */
-struct qs_registration *qs_watch(
-    lua_State *L, struct qs_state *state, void *target, int tag, bool takes,
-    int (*arm)(void *target, struct qs_waiter *waiter, struct qs_error *error));
-/* Registers it for a deadline. */
-void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
-                   int tag);
-/* For a `block` of a class of events, called with event, slot and tag: the
- * object that is element 1 of the event, and the registration. */
-void *qs_check_element(lua_State *L, struct qs_state *state, enum qs_type type);
-int qs_block(lua_State *L, enum qs_type type, bool takes,
-             int (*arm)(void *target, struct qs_waiter *waiter,
-                        struct qs_error *error));
+/* Withdraws all it has registered. */
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread);
+/* Frees what is kept for reuse. */
+void qs_forget_spares(struct qs_state *state);
 void qs_open_watch(lua_State *L, struct qs_state *state);
 
 /* --- l_thread.c ---------------------------------------------------------- */
@@ -363,17 +295,6 @@ int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
                   const struct qs_address *local, const struct qs_address *peer,
                   struct qs_custodian *custodian, struct qs_error *error);
 
-/* What the operations on a reading port have in common. */
-void qs_input_op_look(void *self);
-int qs_input_op_wait(void *self, struct qs_waiter *waiter,
-                     struct qs_error *error);
-void qs_input_op_describe(lua_State *L, void *self, struct qs_context *context);
-bool qs_input_must_queue(const struct qs_state *state,
-                         const struct qs_input *input);
-void qs_describe_stream(lua_State *L, const struct qs_stream *stream,
-                        struct qs_context *context);
-extern const struct qs_operation qs_read_operation;
-
 /* Pushes 2 strings, or string, port, string, port. */
 int qs_push_ends(lua_State *L, const struct qs_address *local,
                  const struct qs_address *peer, bool with_ports);
@@ -383,6 +304,8 @@ void qs_open_connect(lua_State *L, struct qs_state *state);
 void qs_open_input(lua_State *L, struct qs_state *state);
 void qs_open_output(lua_State *L, struct qs_state *state);
 void qs_open_port_evt(lua_State *L, struct qs_state *state);
+void qs_open_event(lua_State *L, struct qs_state *state);
+void qs_open_sync(lua_State *L, struct qs_state *state);
 void qs_open_address(lua_State *L, struct qs_state *state);
 void qs_open_coroutine(lua_State *L, struct qs_state *state);
 

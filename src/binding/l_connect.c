@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "event.h"
 
 /*
  * connect: the attempt is userdata on the stack, to be closed whatever happens

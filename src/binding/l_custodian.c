@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "event.h"
 
 #include <stdlib.h>
 

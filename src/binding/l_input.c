@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
-
-#include <string.h>
+#include "ports.h"
 
 /*
  * Reading ports.  Each operation finds bytes, pushes them, then consumes them:
@@ -35,14 +33,6 @@ void qs_input_op_describe(lua_State *L, void *self,
   qs_describe_stream(L, input->stream, context);
 }
 
-/* Nothing to be had, or somebody else has the turn. */
-bool qs_input_must_queue(const struct qs_state *state,
-                         const struct qs_input *input) {
-  if (qs_input_is_idle(input)) return true;
-  return input->stream != NULL &&
-         !qs_queue_is_turn(&input->readers, state->current);
-}
-
 /* What a try found, as results; `count` bytes are consumed. */
 static int deliver(lua_State *L, struct qs_input *input, enum qs_status status,
                    const struct qs_found *found) {
@@ -63,29 +53,31 @@ static int deliver(lua_State *L, struct qs_input *input, enum qs_status status,
 
 /* --- read_line --------------------------------------------------------------- */
 
-static const char *const line_ends[] = {
-    "linefeed", "return", "return-linefeed", "any", "any-one", NULL};
+/* Asked without one, as most often, it need not look at names. */
+enum qs_line_end qs_check_line_end(lua_State *L, int index) {
+  static const char *const names[] = {"linefeed", "return",  "return-linefeed",
+                                      "any",      "any-one", NULL};
+  if (lua_isnoneornil(L, index)) return QS_LINE_LINEFEED;
+  return (enum qs_line_end)luaL_checkoption(L, index, NULL, names);
+}
 
 static void *line_check(lua_State *L, struct qs_state *state) {
-  int end = QS_LINE_LINEFEED;
   void *self = check_input(L, state);
-  if (!lua_isnoneornil(L, 2)) end = luaL_checkoption(L, 2, NULL, line_ends);
-  lua_settop(L, 1);
-  lua_pushinteger(L, end);
+  state->current->numbers[0] = qs_check_line_end(L, 2);
   return self;
 }
 
 static int line_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
   struct qs_input *input = self;
-  struct qs_found found = {0};
+  struct qs_found found;
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
-  enum qs_line_end end = (enum qs_line_end)lua_tointeger(L, 2);
+  enum qs_line_end end = (enum qs_line_end)state->current->numbers[0];
   enum qs_status status = qs_input_try_line(input, 0, end, &found, error);
   return deliver(L, input, status, &found);
 }
 
-static const struct qs_operation read_line = {
+const struct qs_operation qs_read_line = {
     .name = "port.read_line",
     .check = line_check,
     .look = qs_input_op_look,
@@ -94,38 +86,36 @@ static const struct qs_operation read_line = {
     .describe = qs_input_op_describe,
 };
 
+static int read_line(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &qs_read_line);
+}
+
 /* --- read_some ---------------------------------------------------------------- */
 
-static lua_Integer check_count(lua_State *L, int index, lua_Integer least) {
+size_t qs_check_count(lua_State *L, int index, lua_Integer least) {
   lua_Integer count = luaL_checkinteger(L, index);
   luaL_argcheck(L, count >= least, index, "count out of range");
-  return count;
+  return (size_t)count;
 }
 
 static void *some_check(lua_State *L, struct qs_state *state) {
   void *self = check_input(L, state);
-  if (lua_gettop(L) == 1) return self;
-  if (lua_isnil(L, 2)) {
-    lua_settop(L, 1);
-    return self;
-  }
-  check_count(L, 2, 1);
-  lua_settop(L, 2);
+  state->current->numbers[0] =
+      lua_isnoneornil(L, 2) ? SIZE_MAX : qs_check_count(L, 2, 1);
   return self;
 }
 
 static int some_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
   struct qs_input *input = self;
-  struct qs_found found = {0};
-  size_t most = SIZE_MAX;
+  struct qs_found found;
+  size_t most = state->current->numbers[0];
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
-  if (lua_gettop(L) > 1) most = (size_t)lua_tointeger(L, 2);
   enum qs_status status = qs_input_try_some(input, most, &found, error);
   return deliver(L, input, status, &found);
 }
 
-static const struct qs_operation read_some = {
+const struct qs_operation qs_read_some = {
     .name = "port.read_some",
     .check = some_check,
     .look = qs_input_op_look,
@@ -134,31 +124,26 @@ static const struct qs_operation read_some = {
     .describe = qs_input_op_describe,
 };
 
-/* --- read_bytes: what read_evt(n) waits for --------------------------------------- */
-
-static void *bytes_check(lua_State *L, struct qs_state *state) {
-  void *self = check_input(L, state);
-  check_count(L, 2, 0);
-  lua_settop(L, 2);
-  return self;
+static int read_some(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &qs_read_some);
 }
+
+/* --- read_bytes: what read_evt(n) waits for --------------------------------------- */
 
 static int bytes_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
   struct qs_input *input = self;
-  struct qs_found found = {0};
+  struct qs_found found;
+  size_t count = state->current->numbers[0];
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
-  size_t count = (size_t)lua_tointeger(L, 2);
   enum qs_status status = qs_input_try_bytes(input, 0, count, &found, error);
   return deliver(L, input, status, &found);
 }
 
-static const struct qs_operation read_bytes = {
+const struct qs_operation qs_read_bytes = {
     .name = "port.read",
-    .check = bytes_check,
     .look = qs_input_op_look,
     .attempt = bytes_attempt,
-    .wait = qs_input_op_wait,
     .describe = qs_input_op_describe,
 };
 
@@ -166,13 +151,9 @@ static const struct qs_operation read_bytes = {
 
 static void *peek_check(lua_State *L, struct qs_state *state) {
   void *self = check_input(L, state);
-  check_count(L, 2, 0);
-  if (lua_isnoneornil(L, 3)) {
-    lua_settop(L, 2);
-    lua_pushinteger(L, 0);
-  }
-  check_count(L, 3, 0);
-  lua_settop(L, 3);
+  size_t *numbers = state->current->numbers;
+  numbers[0] = qs_check_count(L, 2, 0);
+  numbers[1] = lua_isnoneornil(L, 3) ? 0 : qs_check_count(L, 3, 0);
   return self;
 }
 
@@ -180,11 +161,10 @@ static void *peek_check(lua_State *L, struct qs_state *state) {
 static int peek_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
   struct qs_input *input = self;
-  struct qs_found found = {0};
-  (void)state;
+  const size_t *numbers = state->current->numbers;
+  struct qs_found found;
   enum qs_status status =
-      qs_input_try_bytes(input, (size_t)lua_tointeger(L, 3),
-                         (size_t)lua_tointeger(L, 2), &found, error);
+      qs_input_try_bytes(input, numbers[1], numbers[0], &found, error);
   found.taken = 0;
   return deliver(L, input, status, &found);
 }
@@ -196,7 +176,7 @@ static int peek_wait(void *self, struct qs_waiter *waiter,
   return qs_input_wait(self, waiter, error);
 }
 
-static const struct qs_operation peek = {
+const struct qs_operation qs_peek = {
     .name = "port.peek",
     .check = peek_check,
     .look = qs_input_op_look,
@@ -204,6 +184,10 @@ static const struct qs_operation peek = {
     .wait = peek_wait,
     .describe = qs_input_op_describe,
 };
+
+static int peek(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &qs_peek);
+}
 
 /* --- the rest ------------------------------------------------------------------------ */
 
@@ -230,31 +214,6 @@ static int input_gc(lua_State *L) {
 
 static int is_closed(lua_State *L) {
   lua_pushboolean(L, check_input(L, qs_state_of(L))->stream == NULL);
-  return 1;
-}
-
-/* input:buffer_mode([mode]) -> mode */
-static int buffer_mode(lua_State *L) {
-  static const char *const modes[] = {"none", "block", NULL};
-  struct qs_input *input = check_input(L, qs_state_of(L));
-  if (!lua_isnoneornil(L, 2)) {
-    bool is_unbuffered = luaL_checkoption(L, 2, NULL, modes) == 0;
-    if (input->stream == NULL) return qs_raise_closed(L, "port.buffer_mode");
-    input->is_unbuffered = is_unbuffered;
-  }
-  if (input->stream == NULL) return qs_raise_closed(L, "port.buffer_mode");
-  lua_pushstring(L, input->is_unbuffered ? "none" : "block");
-  return 1;
-}
-
-/* input:setvbuf("no" | "full") -> true */
-static int setvbuf_input(lua_State *L) {
-  static const char *const modes[] = {"no", "full", NULL};
-  struct qs_input *input = check_input(L, qs_state_of(L));
-  bool is_unbuffered = luaL_checkoption(L, 2, NULL, modes) == 0;
-  if (input->stream == NULL) return qs_raise_closed(L, "port.setvbuf");
-  input->is_unbuffered = is_unbuffered;
-  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -312,9 +271,13 @@ static const luaL_Reg methods[] = {
     {"close", close_input},
     {"abandon", close_input},
     {"is_closed", is_closed},
-    {"buffer_mode", buffer_mode},
-    {"setvbuf", setvbuf_input},
+    {"buffer_mode", qs_input_buffer_mode},
+    {"setvbuf", qs_input_setvbuf},
     {"set_limit", set_limit},
+    {"read", qs_read},
+    {"read_line", read_line},
+    {"read_some", read_some},
+    {"peek", peek},
     {NULL, NULL},
 };
 
@@ -323,21 +286,7 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
-static void add_try(lua_State *L, struct qs_state *state, const char *name,
-                    const struct qs_operation *operation) {
-  qs_push_try(L, state, operation);
-  lua_setfield(L, -2, name);
-}
-
 void qs_open_input(lua_State *L, struct qs_state *state) {
   qs_new_type(L, state, QS_TYPE_INPUT, "quayside.input", metamethods, methods);
-  qs_add_operation(L, state, QS_TYPE_INPUT, "read_line", &read_line);
-  qs_add_operation(L, state, QS_TYPE_INPUT, "read_some", &read_some);
-  qs_add_operation(L, state, QS_TYPE_INPUT, "peek", &peek);
-  qs_add_operation(L, state, QS_TYPE_INPUT, "read", &qs_read_operation);
   qs_set_functions(L, state, functions);
-  add_try(L, state, "try_line", &read_line);
-  add_try(L, state, "try_some", &read_some);
-  add_try(L, state, "try_bytes", &read_bytes);
-  add_try(L, state, "try_peek", &peek);
 }

@@ -1,33 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "operation.h"
 
-/*
- * Every blocking call has the same course: try; where that would have to wait,
- * join a queue, park, and try again.  The continuation is the body.
- */
-
-static int fail(lua_State *L, struct qs_thread *thread,
-                const struct qs_operation *operation, void *self,
-                const struct qs_error *error) {
+void qs_push_failure(lua_State *L, const struct qs_operation *operation,
+                     void *self, const struct qs_error *error) {
   struct qs_context context = {operation->name, NULL, -1};
-  thread->is_wait_breakable = false;
   if (operation->describe != NULL) operation->describe(L, self, &context);
   qs_push_error(L, &context, error);
   if (operation->decorate != NULL) operation->decorate(L, self);
-  return QS_OP_FAILED;
 }
 
-/* Results, or QS_OP_AGAIN, or QS_OP_FAILED with the error object pushed. */
-static int attempt(lua_State *L, struct qs_state *state,
-                   const struct qs_operation *operation, void *self) {
-  struct qs_thread *thread = state->current;
-  struct qs_error error;
-  int results = operation->attempt(L, state, self, &error);
-  if (results == QS_OP_AGAIN) return results;
-  qs_waiter_leave(state->loop, &thread->waiter);
-  if (results == QS_OP_FAILED) return fail(L, thread, operation, self, &error);
-  thread->is_wait_breakable = false;
-  return results;
+static int raise_failure(lua_State *L, struct qs_state *state,
+                         const struct qs_operation *operation, void *self,
+                         const struct qs_error *error) {
+  state->current->is_wait_breakable = false;
+  qs_waiter_leave(state->loop, &state->current->waiter);
+  qs_push_failure(L, operation, self, error);
+  return lua_error(L);
+}
+
+/* The object is at index 1. */
+static int push_object(lua_State *L) {
+  lua_pushvalue(L, 1);
+  return 1;
 }
 
 /* Joins and arms; raises when it must not or cannot wait. */
@@ -35,23 +29,32 @@ static void begin_wait(lua_State *L, struct qs_state *state) {
   struct qs_thread *thread = state->current;
   struct qs_error error;
   qs_prepare_wait(L, state);
-  if (thread->operation->wait(thread->self, &thread->waiter, &error) == 0)
-    return;
+  if (thread->operation->wait(thread->self, &thread->waiter, &error) != 0)
+    raise_failure(L, state, thread->operation, thread->self, &error);
+}
+
+/* The operation of the current thread: results, or QS_OP_AGAIN. */
+static int attempt(lua_State *L, struct qs_state *state) {
+  struct qs_thread *thread = state->current;
+  const struct qs_operation *operation = thread->operation;
+  struct qs_error error;
+  int outcome = operation->attempt(L, state, thread->self, &error);
+  if (outcome == QS_OP_AGAIN) return outcome;
+  if (outcome == QS_OP_FAILED)
+    return raise_failure(L, state, operation, thread->self, &error);
   qs_waiter_leave(state->loop, &thread->waiter);
-  fail(L, thread, thread->operation, thread->self, &error);
-  lua_error(L);
+  thread->is_wait_breakable = false;
+  return outcome == QS_OP_OBJECT ? push_object(L) : outcome;
 }
 
 /* The main thread comes round by itself; a coroutine, by being resumed.  The
  * context is the state. */
 static int operate_k(lua_State *L, int status, lua_KContext context) {
   struct qs_state *state = (struct qs_state *)context;
-  struct qs_thread *thread = state->current;
   for (;;) {
     if (status == LUA_YIELD) qs_resumed(L, state);
-    int results = attempt(L, state, thread->operation, thread->self);
-    if (results == QS_OP_FAILED) return lua_error(L);
-    if (results != QS_OP_AGAIN) return results;
+    int outcome = attempt(L, state);
+    if (outcome != QS_OP_AGAIN) return outcome;
     begin_wait(L, state);
     if (L != state->main) return qs_suspend(L, state, context, operate_k);
     qs_run_until_woken(state);
@@ -68,20 +71,40 @@ bool qs_must_pause(lua_State *L, struct qs_state *state) {
   return --state->budget <= 0 && qs_can_wait(L, state);
 }
 
-int qs_operate(lua_State *L, struct qs_state *state,
-               const struct qs_operation *operation, void *self) {
-  lua_KContext context = (lua_KContext)state;
+static void begin(struct qs_state *state, const struct qs_operation *operation,
+                  void *self) {
   struct qs_thread *thread = state->current;
   thread->operation = operation;
   thread->self = self;
-  thread->progress = 0;
-  thread->argument = 0;
   thread->waiter.takes = true;
-  if (!qs_must_pause(L, state)) return operate_k(L, LUA_OK, context);
-  qs_pause(state);
+}
+
+/* Parks the thread, which has registered for what will wake it. */
+static int park(lua_State *L, struct qs_state *state) {
+  lua_KContext context = (lua_KContext)state;
   if (L != state->main) return qs_suspend(L, state, context, operate_k);
   qs_run_until_woken(state);
   return operate_k(L, LUA_YIELD, context);
+}
+
+int qs_operate(lua_State *L, struct qs_state *state,
+               const struct qs_operation *operation, void *self) {
+  begin(state, operation, self);
+  if (!qs_must_pause(L, state))
+    return operate_k(L, LUA_OK, (lua_KContext)state);
+  qs_pause(state);
+  return park(L, state);
+}
+
+int qs_operate_on(lua_State *L, struct qs_state *state,
+                  const struct qs_operation *operation, void *self, int outcome,
+                  const struct qs_error *error) {
+  if (outcome == QS_OP_OBJECT) return push_object(L);
+  if (outcome == QS_OP_FAILED)
+    return raise_failure(L, state, operation, self, error);
+  begin(state, operation, self);
+  begin_wait(L, state);
+  return park(L, state);
 }
 
 /* The only upvalue of the functions below. */
@@ -104,24 +127,33 @@ static void spread(lua_State *L) {
   lua_remove(L, 1);
 }
 
-static int try_once(lua_State *L) {
-  const struct binding *binding = lua_touserdata(L, lua_upvalueindex(1));
-  if (lua_istable(L, 1)) spread(L);
-  void *self = binding->operation->check(L, binding->state);
-  if (binding->operation->look != NULL) binding->operation->look(self);
-  int results = attempt(L, binding->state, binding->operation, self);
-  if (results == QS_OP_AGAIN) {
+/* false; true and the results; nil and the error, which is on top. */
+static int answer(lua_State *L, int outcome) {
+  if (outcome == QS_OP_AGAIN) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  if (results == QS_OP_FAILED) {
+  if (outcome == QS_OP_FAILED) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
   }
   lua_pushboolean(L, 1);
-  lua_insert(L, -results - 1);
-  return results + 1;
+  lua_insert(L, -outcome - 1);
+  return outcome + 1;
+}
+
+static int try_once(lua_State *L) {
+  const struct binding *binding = lua_touserdata(L, lua_upvalueindex(1));
+  const struct qs_operation *operation = binding->operation;
+  struct qs_error error;
+  if (lua_istable(L, 1)) spread(L);
+  void *self = operation->check(L, binding->state);
+  if (operation->look != NULL) operation->look(self);
+  int outcome = operation->attempt(L, binding->state, self, &error);
+  if (outcome == QS_OP_FAILED) qs_push_failure(L, operation, self, &error);
+  if (outcome == QS_OP_OBJECT) outcome = push_object(L);
+  return answer(L, outcome);
 }
 
 static void push(lua_State *L, struct qs_state *state,

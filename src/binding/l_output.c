@@ -1,43 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "ports.h"
 
 #include <string.h>
 
 /* Writing ports. */
 
-static const char *const mode_names[] = {
-    [QS_MODE_NONE] = "none",
-    [QS_MODE_LINE] = "line",
-    [QS_MODE_BLOCK] = "block",
-    [QS_MODE_AUTO] = "auto",
-    NULL,
-};
-
 static struct qs_output *check_output(lua_State *L, struct qs_state *state) {
   return qs_check(L, state, 1, QS_TYPE_OUTPUT);
 }
 
-static int output_wait(void *self, struct qs_waiter *waiter,
-                       struct qs_error *error) {
+int qs_output_op_wait(void *self, struct qs_waiter *waiter,
+                      struct qs_error *error) {
   return qs_output_wait(self, waiter, error);
 }
 
-static void output_describe(lua_State *L, void *self,
-                            struct qs_context *context) {
+void qs_output_op_describe(lua_State *L, void *self,
+                           struct qs_context *context) {
   struct qs_output *output = self;
   qs_describe_stream(L, output->stream, context);
 }
 
-static int as_results(enum qs_status status, int results) {
-  if (status == QS_DONE) return results;
-  return status == QS_AGAIN ? QS_OP_AGAIN : QS_OP_FAILED;
-}
-
-/* A call that begins once the port is closing is refused; one that had begun
- * (it stands in the queue) is not.  QS_AGAIN: somebody else has the turn. */
-static enum qs_status check_turn(const struct qs_state *state,
-                                 const struct qs_output *output,
-                                 struct qs_error *error) {
+enum qs_status qs_output_check_turn(const struct qs_state *state,
+                                    const struct qs_output *output,
+                                    struct qs_error *error) {
   bool has_begun = state->current->waiter.queue == &output->writers;
   if (output->stream == NULL || (output->is_closing && !has_begun)) {
     qs_error_state(error, QS_ERROR_CLOSED, "write");
@@ -49,29 +34,33 @@ static enum qs_status check_turn(const struct qs_state *state,
 
 /* --- write --------------------------------------------------------------------- */
 
+/* Where it is, in the numbers of the thread: in which argument, how far in
+ * it. */
+enum { ARGUMENT, PROGRESS };
+
 static void *write_check(lua_State *L, struct qs_state *state) {
   void *self = check_output(L, state);
+  size_t *numbers = state->current->numbers;
   for (int i = lua_gettop(L); i > 1; i--)
     luaL_checkstring(L, i); /* a number becomes its string, in place */
+  numbers[ARGUMENT] = 2;
+  numbers[PROGRESS] = 0;
   return self;
 }
 
-/* Where it stopped is kept in the thread: which argument, how far in it. */
-static enum qs_status write_arguments(lua_State *L, struct qs_thread *thread,
+static enum qs_status write_arguments(lua_State *L, size_t *numbers,
                                       struct qs_output *output,
                                       struct qs_error *error) {
-  enum qs_status status = QS_DONE;
-  int count = lua_gettop(L) - 1;
-  while (status == QS_DONE && thread->argument < count) {
+  size_t last = (size_t)lua_gettop(L);
+  for (; numbers[ARGUMENT] <= last; numbers[ARGUMENT]++) {
     size_t size;
-    const char *bytes = lua_tolstring(L, 2 + thread->argument, &size);
-    status = qs_output_try_write(output, bytes, size, &thread->progress, error);
-    if (status == QS_DONE) {
-      thread->argument++;
-      thread->progress = 0;
-    }
+    const char *bytes = lua_tolstring(L, (int)numbers[ARGUMENT], &size);
+    enum qs_status status =
+        qs_output_try_write(output, bytes, size, &numbers[PROGRESS], error);
+    if (status != QS_DONE) return status;
+    numbers[PROGRESS] = 0;
   }
-  return status;
+  return QS_DONE;
 }
 
 static bool has_linefeed(lua_State *L) {
@@ -102,21 +91,24 @@ static enum qs_status send_by_mode(lua_State *L, struct qs_state *state,
 static int write_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
   struct qs_output *output = self;
-  enum qs_status status = check_turn(state, output, error);
+  enum qs_status status = qs_output_check_turn(state, output, error);
   if (status == QS_DONE)
-    status = write_arguments(L, state->current, output, error);
+    status = write_arguments(L, state->current->numbers, output, error);
   if (status == QS_DONE) status = send_by_mode(L, state, output, error);
-  if (status == QS_DONE) lua_settop(L, 1);
-  return as_results(status, 1);
+  return qs_outcome(status, QS_OP_OBJECT);
 }
 
 static const struct qs_operation write_operation = {
     .name = "port.write",
     .check = write_check,
     .attempt = write_attempt,
-    .wait = output_wait,
-    .describe = output_describe,
+    .wait = qs_output_op_wait,
+    .describe = qs_output_op_describe,
 };
+
+static int write(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &write_operation);
+}
 
 /* --- write_some ------------------------------------------------------------------ */
 
@@ -126,6 +118,7 @@ enum { SOME_BYTES = 2, SOME_FIRST, SOME_LAST };
 static void *some_check(lua_State *L, struct qs_state *state) {
   size_t size;
   void *self = check_output(L, state);
+  size_t *numbers = state->current->numbers;
   luaL_checklstring(L, SOME_BYTES, &size);
   lua_Integer first = luaL_optinteger(L, SOME_FIRST, 1);
   lua_Integer last = luaL_optinteger(L, SOME_LAST, (lua_Integer)size);
@@ -134,38 +127,39 @@ static void *some_check(lua_State *L, struct qs_state *state) {
   luaL_argcheck(L, last >= first - 1 && last <= (lua_Integer)size, SOME_LAST,
                 "range outside the string");
   lua_settop(L, SOME_BYTES);
-  lua_pushinteger(L, first);
-  lua_pushinteger(L, last);
+  numbers[0] = (size_t)first - 1;
+  numbers[1] = (size_t)(last - first + 1);
   return self;
 }
 
 static int some_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
   struct qs_output *output = self;
-  const char *bytes = lua_tostring(L, SOME_BYTES);
-  size_t first = (size_t)lua_tointeger(L, SOME_FIRST) - 1;
-  size_t size = (size_t)lua_tointeger(L, SOME_LAST) - first;
+  const size_t *numbers = state->current->numbers;
+  const char *bytes = lua_tostring(L, -1) + numbers[0];
   size_t taken = 0;
-  enum qs_status status = check_turn(state, output, error);
-  if (status == QS_DONE && size > 0)
-    status =
-        qs_output_try_write_some(output, bytes + first, size, &taken, error);
+  enum qs_status status = qs_output_check_turn(state, output, error);
+  if (status == QS_DONE && numbers[1] > 0)
+    status = qs_output_try_write_some(output, bytes, numbers[1], &taken, error);
   if (status == QS_DONE) lua_pushinteger(L, (lua_Integer)taken);
-  return as_results(status, 1);
+  return qs_outcome(status, 1);
 }
 
-static const struct qs_operation write_some = {
+const struct qs_operation qs_write_some = {
     .name = "port.write_some",
     .check = some_check,
     .attempt = some_attempt,
-    .wait = output_wait,
-    .describe = output_describe,
+    .wait = qs_output_op_wait,
+    .describe = qs_output_op_describe,
 };
+
+static int write_some(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &qs_write_some);
+}
 
 /* --- flush ------------------------------------------------------------------------ */
 
 static void *flush_check(lua_State *L, struct qs_state *state) {
-  lua_settop(L, 1);
   return check_output(L, state);
 }
 
@@ -173,84 +167,22 @@ static int flush_attempt(lua_State *L, struct qs_state *state, void *self,
                          struct qs_error *error) {
   struct qs_output *output = self;
   (void)L;
-  enum qs_status status = check_turn(state, output, error);
+  enum qs_status status = qs_output_check_turn(state, output, error);
   if (status == QS_DONE) status = qs_output_try_flush(output, error);
-  return as_results(status, 1);
+  return qs_outcome(status, QS_OP_OBJECT);
 }
 
-static const struct qs_operation flush = {
+const struct qs_operation qs_flush = {
     .name = "port.flush",
     .check = flush_check,
     .attempt = flush_attempt,
-    .wait = output_wait,
-    .describe = output_describe,
+    .wait = qs_output_op_wait,
+    .describe = qs_output_op_describe,
 };
 
-/* --- buffer modes -------------------------------------------------------------------- */
-
-/* Stack: port, mode.  The new mode holds from here on; what was buffered under
- * the old one goes out, unless the new one would have kept it. */
-static int mode_attempt(lua_State *L, struct qs_state *state, void *self,
-                        struct qs_error *error) {
-  struct qs_output *output = self;
-  int mode = (int)lua_tointeger(L, 2);
-  enum qs_status status = check_turn(state, output, error);
-  if (status == QS_FAILED) return QS_OP_FAILED;
-  output->mode = (unsigned char)mode;
-  if (status == QS_DONE && mode != QS_MODE_BLOCK)
-    status = qs_output_try_flush(output, error);
-  if (status == QS_DONE) lua_pushvalue(L, 3);
-  return as_results(status, 1);
+static int flush(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &qs_flush);
 }
-
-static void *mode_check(lua_State *L, struct qs_state *state) {
-  void *self = check_output(L, state);
-  int mode = luaL_checkoption(L, 2, NULL, mode_names);
-  lua_settop(L, 1);
-  lua_pushinteger(L, mode);
-  lua_pushstring(L, mode_names[mode]);
-  return self;
-}
-
-static const struct qs_operation set_mode = {
-    .name = "port.buffer_mode",
-    .check = mode_check,
-    .attempt = mode_attempt,
-    .wait = output_wait,
-    .describe = output_describe,
-};
-
-/* output:buffer_mode([mode]) -> mode */
-static int buffer_mode(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_output *output = check_output(L, state);
-  if (!lua_isnoneornil(L, 2)) {
-    mode_check(L, state);
-    return qs_operate(L, state, &set_mode, output);
-  }
-  if (output->stream == NULL) return qs_raise_closed(L, "port.buffer_mode");
-  lua_pushstring(L, mode_names[output->mode]);
-  return 1;
-}
-
-/* output:setvbuf("no" | "line" | "full") -> true */
-static void *setvbuf_check(lua_State *L, struct qs_state *state) {
-  static const char *const names[] = {"no", "line", "full", NULL};
-  void *self = check_output(L, state);
-  int mode = luaL_checkoption(L, 2, NULL, names);
-  lua_settop(L, 1);
-  lua_pushinteger(L, mode); /* the first three of enum qs_buffer_mode */
-  lua_pushboolean(L, 1);
-  return self;
-}
-
-static const struct qs_operation setvbuf_operation = {
-    .name = "port.setvbuf",
-    .check = setvbuf_check,
-    .attempt = mode_attempt,
-    .wait = output_wait,
-    .describe = output_describe,
-};
 
 /* --- close and abandon ------------------------------------------------------------------ */
 
@@ -266,14 +198,14 @@ static int close_attempt(lua_State *L, struct qs_state *state, void *self,
   enum qs_status status = qs_output_try_flush(output, error);
   if (status == QS_AGAIN) return QS_OP_AGAIN;
   qs_output_close(output, lua_toboolean(L, 2));
-  return as_results(status, 0);
+  return qs_outcome(status, 0);
 }
 
 static const struct qs_operation close_operation = {
     .name = "port.close",
     .attempt = close_attempt,
-    .wait = output_wait,
-    .describe = output_describe,
+    .wait = qs_output_op_wait,
+    .describe = qs_output_op_describe,
 };
 
 /* Where nobody can wait, one attempt to send must do; in a thread being killed
@@ -318,20 +250,27 @@ static int output_gc(lua_State *L) {
 
 /* --- the rest ----------------------------------------------------------------------------- */
 
-/* Would a write of one byte not wait, for room or for another's turn? */
+bool qs_output_op_is_closed(const struct qs_output *output) {
+  return output->stream == NULL || output->is_closing;
+}
+
+bool qs_output_op_is_ready(const struct qs_state *state,
+                           struct qs_output *output) {
+  if (qs_output_op_is_closed(output)) return true;
+  return qs_queue_is_turn(&output->writers, state->current) &&
+         qs_output_is_ready(output);
+}
+
 static int ready(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   struct qs_output *output = check_output(L, state);
-  bool is_refused = output->stream == NULL || output->is_closing;
-  bool is_turn =
-      is_refused || qs_queue_is_turn(&output->writers, state->current);
-  lua_pushboolean(L, is_turn && qs_output_is_ready(output));
+  lua_pushboolean(L, qs_output_op_is_ready(state, output));
   return 1;
 }
 
 static int is_closed(lua_State *L) {
   struct qs_output *output = check_output(L, qs_state_of(L));
-  lua_pushboolean(L, output->stream == NULL || output->is_closing);
+  lua_pushboolean(L, qs_output_op_is_closed(output));
   return 1;
 }
 
@@ -364,7 +303,11 @@ static const luaL_Reg methods[] = {
     {"close", close_output},
     {"abandon", abandon_output},
     {"is_closed", is_closed},
-    {"buffer_mode", buffer_mode},
+    {"buffer_mode", qs_output_buffer_mode},
+    {"setvbuf", qs_output_setvbuf},
+    {"write", write},
+    {"write_some", write_some},
+    {"flush", flush},
     {NULL, NULL},
 };
 
@@ -376,13 +319,5 @@ static const luaL_Reg functions[] = {
 void qs_open_output(lua_State *L, struct qs_state *state) {
   qs_new_type(L, state, QS_TYPE_OUTPUT, "quayside.output", metamethods,
               methods);
-  qs_add_operation(L, state, QS_TYPE_OUTPUT, "write", &write_operation);
-  qs_add_operation(L, state, QS_TYPE_OUTPUT, "write_some", &write_some);
-  qs_add_operation(L, state, QS_TYPE_OUTPUT, "flush", &flush);
-  qs_add_operation(L, state, QS_TYPE_OUTPUT, "setvbuf", &setvbuf_operation);
   qs_set_functions(L, state, functions);
-  qs_push_try(L, state, &write_some);
-  lua_setfield(L, -2, "try_write_some");
-  qs_push_try(L, state, &flush);
-  lua_setfield(L, -2, "try_flush");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "ports.h"
 
 #include <ctype.h>
 #include <locale.h>
@@ -210,10 +210,14 @@ static int read_attempt(lua_State *L, struct qs_state *state, void *self,
   return lua_gettop(L) - formats;
 }
 
-const struct qs_operation qs_read_operation = {
+static const struct qs_operation read_operation = {
     .name = "port.read",
     .check = read_check,
     .attempt = read_attempt,
     .wait = qs_input_op_wait,
     .describe = qs_input_op_describe,
 };
+
+int qs_read(lua_State *L) {
+  return qs_call(L, qs_state_of(L), &read_operation);
+}

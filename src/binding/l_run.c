@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "event.h"
 
 /*
  * The scheduler.  The ready list is the run queue.  The main thread is the one

@@ -15,6 +15,7 @@ static int state_gc(lua_State *L) {
     qs_stream_close_output(state->orphan, false);
     qs_stream_close_input(state->orphan);
   }
+  qs_forget_spares(state);
   qs_resolver_free(state->resolver);
   qs_custodian_release(state->root);
   qs_loop_free(state->loop);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "event.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,28 +16,103 @@
  * A registration keeps its place in its queue until it is withdrawn.
  */
 
-struct qs_registration *qs_watch(lua_State *L, struct qs_state *state,
-                                 void *target, int tag, bool takes,
-                                 int (*arm)(void *target,
-                                            struct qs_waiter *waiter,
-                                            struct qs_error *error)) {
-  static const struct qs_context context = {"sync", NULL, -1};
-  struct qs_thread *thread = state->current;
-  struct qs_error error;
+/* Registrations kept for reuse, at most. */
+enum { SPARES = 64 };
+
+static void raise_short_of_memory(lua_State *L, struct qs_state *state) {
+  state->current->is_wait_breakable = false;
+  qs_unwatch(state, state->current);
+  luaL_error(L, "not enough memory");
+}
+
+static struct qs_registration *make(bool has_timer) {
   struct qs_registration *registration = calloc(1, sizeof *registration);
+  if (registration == NULL || !has_timer) return registration;
+  registration->timer = calloc(1, sizeof *registration->timer);
+  if (registration->timer != NULL) return registration;
+  free(registration);
+  return NULL;
+}
+
+static struct qs_registration *take_spare(struct qs_state *state,
+                                          bool has_timer) {
+  struct qs_registration *spare = TAILQ_FIRST(&state->spares[has_timer]);
+  if (spare == NULL) return NULL;
+  TAILQ_REMOVE(&state->spares[has_timer], spare, link);
+  state->spare_count--;
+  return spare;
+}
+
+/* One of the current thread's, for which nothing is armed yet. */
+static struct qs_registration *add(lua_State *L, struct qs_state *state,
+                                   int tag, bool has_timer) {
+  struct qs_thread *thread = state->current;
+  struct qs_registration *registration = take_spare(state, has_timer);
+  if (registration == NULL) registration = make(has_timer);
   if (registration == NULL) {
-    luaL_error(L, "not enough memory");
+    raise_short_of_memory(L, state);
     return NULL;
   }
   registration->waiter.owner = thread;
   registration->waiter.tag = tag;
+  registration->is_signaled = false;
+  registration->is_stale = false;
+  registration->arm = NULL;
+  TAILQ_INSERT_TAIL(&thread->registrations, registration, link);
+  return registration;
+}
+
+static void discard(struct qs_registration *registration) {
+  free(registration->timer);
+  free(registration);
+}
+
+static void give_back(struct qs_state *state,
+                      struct qs_registration *registration) {
+  if (state->spare_count >= SPARES) {
+    discard(registration);
+    return;
+  }
+  bool has_timer = registration->timer != NULL;
+  TAILQ_INSERT_HEAD(&state->spares[has_timer], registration, link);
+  state->spare_count++;
+}
+
+static void raise_failure(lua_State *L, struct qs_state *state,
+                          const struct qs_error *error) {
+  static const struct qs_context context = {"sync", NULL, -1};
+  state->current->is_wait_breakable = false;
+  qs_unwatch(state, state->current);
+  qs_raise(L, &context, error);
+}
+
+void qs_watch_again(lua_State *L, struct qs_state *state,
+                    struct qs_registration *registration) {
+  struct qs_error error;
+  if (registration->arm != NULL &&
+      registration->arm(registration->target, &registration->waiter, &error) !=
+          0)
+    raise_failure(L, state, &error);
+}
+
+struct qs_registration *qs_watch(lua_State *L, struct qs_state *state,
+                                 void *target, int tag, bool takes,
+                                 qs_arm_fn *arm) {
+  struct qs_registration *registration = add(L, state, tag, false);
   registration->waiter.takes = takes;
   registration->target = target;
   registration->arm = arm;
-  TAILQ_INSERT_TAIL(&thread->registrations, registration, link);
-  if (arm != NULL && arm(target, &registration->waiter, &error) != 0)
-    qs_raise(L, &context, &error);
+  qs_watch_again(L, state, registration);
   return registration;
+}
+
+void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
+                   int tag) {
+  struct qs_error error;
+  struct qs_registration *registration = add(L, state, tag, true);
+  if (qs_timer_start(registration->timer, state->loop, &registration->waiter,
+                     seconds, &error) != 0)
+    raise_failure(L, state, &error);
 }
 
 void *qs_check_element(lua_State *L, struct qs_state *state,
@@ -47,9 +122,7 @@ void *qs_check_element(lua_State *L, struct qs_state *state,
   return qs_check(L, state, lua_gettop(L), type);
 }
 
-int qs_block(lua_State *L, enum qs_type type, bool takes,
-             int (*arm)(void *target, struct qs_waiter *waiter,
-                        struct qs_error *error)) {
+int qs_block(lua_State *L, enum qs_type type, bool takes, qs_arm_fn *arm) {
   struct qs_state *state = qs_state_of(L);
   void *target = qs_check_element(L, state, type);
   qs_watch(L, state, target, (int)lua_tointeger(L, 3), takes, arm);
@@ -61,41 +134,41 @@ void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
   while ((registration = TAILQ_FIRST(&thread->registrations)) != NULL) {
     TAILQ_REMOVE(&thread->registrations, registration, link);
     qs_waiter_leave(state->loop, &registration->waiter);
-    if (registration->timer != NULL) {
-      qs_timer_stop(registration->timer);
-      free(registration->timer);
-    }
-    free(registration);
+    if (registration->timer != NULL) qs_timer_stop(registration->timer);
+    give_back(state, registration);
   }
 }
 
-/* The first that has stirred and has not been told. */
-static struct qs_registration *next_signaled(struct qs_thread *thread) {
+void qs_forget_spares(struct qs_state *state) {
+  struct qs_registration *spare;
+  while ((spare = take_spare(state, false)) != NULL ||
+         (spare = take_spare(state, true)) != NULL)
+    discard(spare);
+}
+
+struct qs_registration *qs_next_signaled(struct qs_thread *thread) {
   struct qs_registration *registration;
-  TAILQ_FOREACH (registration, &thread->registrations, link)
-    if (registration->is_signaled) break;
-  return registration;
+  TAILQ_FOREACH (registration, &thread->registrations, link) {
+    if (!registration->is_signaled) continue;
+    registration->is_signaled = false;
+    return registration;
+  }
+  return NULL;
 }
 
 /* Those told of in vain wait for more. */
-static void arm_again(lua_State *L, struct qs_thread *thread) {
-  static const struct qs_context context = {"sync", NULL, -1};
+static void arm_again(lua_State *L, struct qs_state *state) {
   struct qs_registration *registration;
-  struct qs_error error;
-  TAILQ_FOREACH (registration, &thread->registrations, link) {
-    if (registration->is_stale && registration->arm != NULL &&
-        registration->arm(registration->target, &registration->waiter,
-                          &error) != 0)
-      qs_raise(L, &context, &error);
+  TAILQ_FOREACH (registration, &state->current->registrations, link) {
+    if (registration->is_stale) qs_watch_again(L, state, registration);
     registration->is_stale = false;
   }
 }
 
 /* True when there is something to tell; then it is on the stack. */
 static bool push_news(lua_State *L, struct qs_thread *thread) {
-  struct qs_registration *registration = next_signaled(thread);
+  struct qs_registration *registration = qs_next_signaled(thread);
   if (registration != NULL) {
-    registration->is_signaled = false;
     registration->is_stale = true;
     lua_pushinteger(L, registration->waiter.tag);
     return true;
@@ -121,7 +194,7 @@ static int wait_k(lua_State *L, int status, lua_KContext context) {
     if (status == LUA_YIELD) qs_resumed(L, state);
     if (push_news(L, state->current)) return 1;
     qs_prepare_wait(L, state);
-    arm_again(L, state->current);
+    arm_again(L, state);
     loosen(L, state);
     if (L != state->main) return qs_suspend(L, state, context, wait_k);
     qs_run_until_woken(state);
@@ -165,30 +238,6 @@ static int prepare(lua_State *L) {
 
 static int settle(lua_State *L) {
   qs_state_of(L)->current->is_wait_breakable = false;
-  return 0;
-}
-
-void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
-                   int tag) {
-  static const struct qs_context context = {"sync", NULL, -1};
-  struct qs_error error;
-  struct qs_registration *registration =
-      qs_watch(L, state, NULL, tag, false, NULL);
-  registration->timer = calloc(1, sizeof *registration->timer);
-  if (registration->timer == NULL) {
-    luaL_error(L, "not enough memory");
-    return;
-  }
-  if (qs_timer_start(registration->timer, state->loop, &registration->waiter,
-                     seconds, &error) != 0)
-    qs_raise(L, &context, &error);
-}
-
-/* core.block_time(event, slot, tag): element 1 of the event is seconds. */
-static int block_time(lua_State *L) {
-  lua_rawgeti(L, 1, 1);
-  qs_watch_time(L, qs_state_of(L), lua_tonumber(L, -1),
-                (int)lua_tointeger(L, 3));
   return 0;
 }
 
@@ -261,7 +310,6 @@ void qs_open_watch(lua_State *L, struct qs_state *state) {
       {"unwatch", unwatch},
       {"prepare", prepare},
       {"settle", settle},
-      {"block_time", block_time},
       {"watch_time", watch_time},
       {"claim", claim},
       {"set_break_enabled", set_break_enabled},
@@ -269,5 +317,7 @@ void qs_open_watch(lua_State *L, struct qs_state *state) {
       {"counts", counts},
       {NULL, NULL},
   };
+  TAILQ_INIT(&state->spares[false]);
+  TAILQ_INIT(&state->spares[true]);
   qs_set_functions(L, state, functions);
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include "event.h"
+
+/*
+ * Events of ports and of time.  A sync of these alone is done in l_sync.c; for
+ * any other they are base events with a class like those made in Lua
+ * (event.lua), of the functions below.
+ */
+
+struct qs_event *qs_push_event(lua_State *L, struct qs_state *state,
+                               const struct qs_class *class, void *self) {
+  struct qs_event *event = qs_push_new(L, state, QS_TYPE_EVENT, sizeof *event,
+                                       class->has_string ? 2 : 1);
+  event->class = class;
+  event->self = self;
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, QS_EVENT_OBJECT);
+  return event;
+}
+
+struct qs_event *qs_to_event(lua_State *L, struct qs_state *state, int index) {
+  return qs_to(L, state, index, QS_TYPE_EVENT);
+}
+
+bool qs_event_is_idle(const struct qs_event *event) {
+  if (event->class->operation == NULL) return event->seconds > 0;
+  return event->class->is_idle != NULL && event->class->is_idle(event->self);
+}
+
+/* A user value of the event, as the only result. */
+static int push_value(lua_State *L, int index, int value) {
+  lua_getiuservalue(L, index, value);
+  return 1;
+}
+
+static int push_itself(lua_State *L, int index) {
+  lua_pushvalue(L, index);
+  return 1;
+}
+
+/* The operation's try, with what it brings on top. */
+static int attempt(lua_State *L, struct qs_state *state, int index,
+                   const struct qs_event *event) {
+  const struct qs_operation *operation = event->class->operation;
+  struct qs_error error;
+  state->current->numbers[0] = event->numbers[0];
+  state->current->numbers[1] = event->numbers[1];
+  if (event->class->has_string) push_value(L, index, QS_EVENT_STRING);
+  int outcome = operation->attempt(L, state, event->self, &error);
+  if (outcome == QS_OP_FAILED)
+    qs_push_failure(L, operation, event->self, &error);
+  return outcome;
+}
+
+int qs_event_try(lua_State *L, struct qs_state *state, int index,
+                 bool has_stirred, bool asks) {
+  const struct qs_event *event = lua_touserdata(L, index);
+  const struct qs_operation *operation = event->class->operation;
+  if (operation == NULL)
+    return has_stirred || event->seconds <= 0 ? push_itself(L, index)
+                                              : QS_OP_AGAIN;
+  if (asks && operation->look != NULL) operation->look(event->self);
+  int outcome = attempt(L, state, index, event);
+  if (outcome == QS_OP_AGAIN || outcome == QS_OP_FAILED) return outcome;
+  if (event->class->gives_itself) return push_itself(L, index);
+  if (outcome == QS_OP_OBJECT) return push_value(L, index, QS_EVENT_OBJECT);
+  return outcome;
+}
+
+void qs_event_watch(lua_State *L, struct qs_state *state,
+                    const struct qs_event *event, int tag) {
+  const struct qs_class *class = event->class;
+  if (class->operation == NULL)
+    qs_watch_time(L, state, event->seconds, tag);
+  else
+    qs_watch(L, state, event->self, tag, class->takes, class->arm);
+}
+
+/* --- as a base event ------------------------------------------------------- */
+
+static struct qs_event *check_event(lua_State *L, struct qs_state *state) {
+  return qs_check(L, state, 1, QS_TYPE_EVENT);
+}
+
+/* try(event, token, stirred) -> false | true, results... | nil, error */
+static int try_event(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  check_event(L, state);
+  lua_settop(L, 3);
+  int outcome = qs_event_try(L, state, 1, lua_toboolean(L, 3), true);
+  if (outcome == QS_OP_AGAIN) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (outcome == QS_OP_FAILED) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  lua_pushboolean(L, 1);
+  lua_insert(L, -outcome - 1);
+  return outcome + 1;
+}
+
+/* block(event, slot, tag) */
+static int block_event(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  const struct qs_event *event = check_event(L, state);
+  qs_event_watch(L, state, event, (int)luaL_checkinteger(L, 3));
+  return 0;
+}
+
+static int is_event_idle(lua_State *L) {
+  const struct qs_event *event = check_event(L, qs_state_of(L));
+  lua_pushboolean(L, qs_event_is_idle(event));
+  return 1;
+}
+
+/* --- time -------------------------------------------------------------------- */
+
+static const struct qs_class deadline = {.takes = false};
+
+/* core.after(seconds): an event: ready so many seconds after a sync has begun
+ * to wait for it; itself as result. */
+static int after(lua_State *L) {
+  struct qs_state *state = qs_state_of(L);
+  luaL_checktype(L, 1, LUA_TNUMBER);
+  double seconds = qs_check_seconds(L, 1);
+  struct qs_event *event =
+      qs_push_new(L, state, QS_TYPE_EVENT, sizeof *event, 0);
+  event->class = &deadline;
+  event->seconds = seconds;
+  return 1;
+}
+
+static const luaL_Reg metamethods[] = {{NULL, NULL}};
+
+/* Its fields are those of a base event: `base` is the class. */
+static const luaL_Reg class_functions[] = {
+    {"try", try_event},
+    {"block", block_event},
+    {"idle", is_event_idle},
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"after", after},
+    {NULL, NULL},
+};
+
+void qs_open_event(lua_State *L, struct qs_state *state) {
+  qs_new_type(L, state, QS_TYPE_EVENT, "quayside.event", metamethods,
+              metamethods);
+  qs_push_metatable(L, state, QS_TYPE_EVENT);
+  lua_getfield(L, -1, "__index");
+  qs_new_library(L, state, class_functions);
+  lua_setfield(L, -2, "base");
+  lua_pop(L, 2);
+  qs_set_functions(L, state, functions);
+}
