@@ -88,6 +88,7 @@ end
 -- A part of the core, named after its header, and its floor.  Includes lead to
 -- lower floors; those on one floor do not know each other.
 local floors = {
+  attributes = 0,
   address = 1,
   error = 2,
   loop = 3,

@@ -21,9 +21,9 @@ end
 --- An iterator over what `read(formats...)` returns, as file:lines.
 function input:lines(...)
   check_port(core.is_input, self, "lines", "input")
-  local read = input.read
+  local read, read_line = input.read, input.read_line
   local n = select("#", ...)
-  if n == 0 then return function() return read(self, "l") end end
+  if n == 0 then return function() return read_line(self) end end
   if n == 1 then
     local format = ...
     return function() return read(self, format) end

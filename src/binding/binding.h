@@ -137,10 +137,35 @@ void *qs_push_new(lua_State *L, struct qs_state *state, enum qs_type type,
 /* To be called by each __gc: from here on it is no object of ours. */
 void qs_retire(lua_State *L);
 
+/*
+ * Every object ends in a mark: the address of its type's entry in the state.
+ * Size and mark together are what it is known by, at a third of the price of
+ * comparing metatables, and a call checks its object each time.  The mark is
+ * wiped when the object is collected, lest the memory be taken for one.
+ */
+static inline const void **qs_mark_of(void *object, size_t size) {
+  return (const void **)(void *)((char *)object + size - sizeof(void *));
+}
+
 /* The userdata at `index`, or NULL (to) or an argument error (check). */
-void *qs_to(lua_State *L, struct qs_state *state, int index, enum qs_type type);
-void *qs_check(lua_State *L, struct qs_state *state, int index,
-               enum qs_type type);
+static inline void *qs_to(lua_State *L, const struct qs_state *state, int index,
+                          enum qs_type type) {
+  void *object = lua_touserdata(L, index);
+  if (object == NULL) return NULL;
+  size_t size = lua_rawlen(L, index);
+  if (size == 0 || size != state->sizes[type]) return NULL;
+  return *qs_mark_of(object, size) == &state->metatables[type] ? object : NULL;
+}
+
+QS_COLD int qs_raise_type(lua_State *L, struct qs_state *state, int index,
+                          enum qs_type type);
+
+static inline void *qs_check(lua_State *L, struct qs_state *state, int index,
+                             enum qs_type type) {
+  void *object = qs_to(L, state, index, type);
+  if (object == NULL) qs_raise_type(L, state, index, type);
+  return object;
+}
 
 /* A weak table from addresses to the userdata that lives there. */
 void qs_remember(lua_State *L, const void *address, int index);
@@ -163,15 +188,15 @@ struct qs_context {
   int port;
 };
 
-void qs_push_error(lua_State *L, const struct qs_context *context,
-                   const struct qs_error *error);
-int qs_raise(lua_State *L, const struct qs_context *context,
-             const struct qs_error *error);
+QS_COLD void qs_push_error(lua_State *L, const struct qs_context *context,
+                           const struct qs_error *error);
+QS_COLD int qs_raise(lua_State *L, const struct qs_context *context,
+                     const struct qs_error *error);
 void qs_push_kind(lua_State *L, const char *kind, const char *code,
                   const char *message);
-int qs_raise_closed(lua_State *L, const char *op);
-int qs_raise_kill(lua_State *L);
-int qs_raise_break(lua_State *L, enum qs_break kind);
+QS_COLD int qs_raise_closed(lua_State *L, const char *op);
+QS_COLD int qs_raise_kill(lua_State *L);
+QS_COLD int qs_raise_break(lua_State *L, enum qs_break kind);
 /* Did the process run out of descriptors?  Unreachable ones may be freed. */
 bool qs_is_out_of_descriptors(const struct qs_error *error);
 void qs_open_error(lua_State *L, struct qs_state *state);
@@ -240,9 +265,9 @@ void qs_push_thread(lua_State *L, struct qs_thread *thread);
 void qs_anchor(lua_State *L, struct qs_thread *thread, int index);
 void qs_unanchor(lua_State *L, struct qs_thread *thread);
 /* The coroutine has come to its end with `status`. */
-void qs_thread_finish(struct qs_state *state, struct qs_thread *thread,
-                      int status);
-void qs_thread_kill(struct qs_state *state, struct qs_thread *thread);
+QS_COLD void qs_thread_finish(struct qs_state *state, struct qs_thread *thread,
+                              int status);
+QS_COLD void qs_thread_kill(struct qs_state *state, struct qs_thread *thread);
 /* If the current thread has been killed meanwhile, it ends here. */
 int qs_end_if_killed(lua_State *L, struct qs_state *state, int results);
 

@@ -67,8 +67,8 @@ static void *line_check(lua_State *L, struct qs_state *state) {
   return self;
 }
 
-static int line_attempt(lua_State *L, struct qs_state *state, void *self,
-                        struct qs_error *error) {
+QS_HOT static int line_attempt(lua_State *L, struct qs_state *state, void *self,
+                               struct qs_error *error) {
   struct qs_input *input = self;
   struct qs_found found;
   if (qs_input_must_queue(state, input)) return QS_OP_AGAIN;
@@ -86,7 +86,7 @@ const struct qs_operation qs_read_line = {
     .describe = qs_input_op_describe,
 };
 
-static int read_line(lua_State *L) {
+QS_HOT static int read_line(lua_State *L) {
   return qs_call(L, qs_state_of(L), &qs_read_line);
 }
 
@@ -105,8 +105,8 @@ static void *some_check(lua_State *L, struct qs_state *state) {
   return self;
 }
 
-static int some_attempt(lua_State *L, struct qs_state *state, void *self,
-                        struct qs_error *error) {
+QS_HOT static int some_attempt(lua_State *L, struct qs_state *state, void *self,
+                               struct qs_error *error) {
   struct qs_input *input = self;
   struct qs_found found;
   size_t most = state->current->numbers[0];
@@ -124,7 +124,7 @@ const struct qs_operation qs_read_some = {
     .describe = qs_input_op_describe,
 };
 
-static int read_some(lua_State *L) {
+QS_HOT static int read_some(lua_State *L) {
   return qs_call(L, qs_state_of(L), &qs_read_some);
 }
 

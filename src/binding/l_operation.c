@@ -9,19 +9,13 @@ void qs_push_failure(lua_State *L, const struct qs_operation *operation,
   if (operation->decorate != NULL) operation->decorate(L, self);
 }
 
-static int raise_failure(lua_State *L, struct qs_state *state,
-                         const struct qs_operation *operation, void *self,
-                         const struct qs_error *error) {
+QS_COLD static int raise_failure(lua_State *L, struct qs_state *state,
+                                 const struct qs_operation *operation,
+                                 void *self, const struct qs_error *error) {
   state->current->is_wait_breakable = false;
   qs_waiter_leave(state->loop, &state->current->waiter);
   qs_push_failure(L, operation, self, error);
   return lua_error(L);
-}
-
-/* The object is at index 1. */
-static int push_object(lua_State *L) {
-  lua_pushvalue(L, 1);
-  return 1;
 }
 
 /* Joins and arms; raises when it must not or cannot wait. */
@@ -44,12 +38,12 @@ static int attempt(lua_State *L, struct qs_state *state) {
     return raise_failure(L, state, operation, thread->self, &error);
   qs_waiter_leave(state->loop, &thread->waiter);
   thread->is_wait_breakable = false;
-  return outcome == QS_OP_OBJECT ? push_object(L) : outcome;
+  return outcome == QS_OP_OBJECT ? qs_push_object(L) : outcome;
 }
 
 /* The main thread comes round by itself; a coroutine, by being resumed.  The
  * context is the state. */
-static int operate_k(lua_State *L, int status, lua_KContext context) {
+QS_HOT static int operate_k(lua_State *L, int status, lua_KContext context) {
   struct qs_state *state = (struct qs_state *)context;
   for (;;) {
     if (status == LUA_YIELD) qs_resumed(L, state);
@@ -96,10 +90,9 @@ int qs_operate(lua_State *L, struct qs_state *state,
   return park(L, state);
 }
 
-int qs_operate_on(lua_State *L, struct qs_state *state,
-                  const struct qs_operation *operation, void *self, int outcome,
-                  const struct qs_error *error) {
-  if (outcome == QS_OP_OBJECT) return push_object(L);
+QS_HOT int qs_operate_on(lua_State *L, struct qs_state *state,
+                         const struct qs_operation *operation, void *self,
+                         int outcome, const struct qs_error *error) {
   if (outcome == QS_OP_FAILED)
     return raise_failure(L, state, operation, self, error);
   begin(state, operation, self);
@@ -152,7 +145,7 @@ static int try_once(lua_State *L) {
   if (operation->look != NULL) operation->look(self);
   int outcome = operation->attempt(L, binding->state, self, &error);
   if (outcome == QS_OP_FAILED) qs_push_failure(L, operation, self, &error);
-  if (outcome == QS_OP_OBJECT) outcome = push_object(L);
+  if (outcome == QS_OP_OBJECT) outcome = qs_push_object(L);
   return answer(L, outcome);
 }
 

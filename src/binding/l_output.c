@@ -41,8 +41,10 @@ enum { ARGUMENT, PROGRESS };
 static void *write_check(lua_State *L, struct qs_state *state) {
   void *self = check_output(L, state);
   size_t *numbers = state->current->numbers;
-  for (int i = lua_gettop(L); i > 1; i--)
-    luaL_checkstring(L, i); /* a number becomes its string, in place */
+  for (int i = lua_gettop(L); i > 1; i--) {
+    /* A number becomes its string, in place. */
+    if (lua_type(L, i) != LUA_TSTRING) luaL_checkstring(L, i);
+  }
   numbers[ARGUMENT] = 2;
   numbers[PROGRESS] = 0;
   return self;
@@ -106,7 +108,7 @@ static const struct qs_operation write_operation = {
     .describe = qs_output_op_describe,
 };
 
-static int write(lua_State *L) {
+QS_HOT static int write(lua_State *L) {
   return qs_call(L, qs_state_of(L), &write_operation);
 }
 
@@ -180,7 +182,7 @@ const struct qs_operation qs_flush = {
     .describe = qs_output_op_describe,
 };
 
-static int flush(lua_State *L) {
+QS_HOT static int flush(lua_State *L) {
   return qs_call(L, qs_state_of(L), &qs_flush);
 }
 

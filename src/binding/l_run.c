@@ -24,8 +24,8 @@ static bool has_break(struct qs_state *state, struct qs_thread *thread) {
 }
 
 /* Whatever the thread waited for, it waits no more. */
-static int raise_pending_break(lua_State *L, struct qs_state *state,
-                               struct qs_thread *thread) {
+QS_COLD static int raise_pending_break(lua_State *L, struct qs_state *state,
+                                       struct qs_thread *thread) {
   enum qs_break kind = thread->pending_break;
   thread->pending_break = QS_BREAK_NONE;
   thread->is_broken = false;
@@ -41,7 +41,8 @@ void qs_raise_if_broken(lua_State *L, struct qs_state *state) {
     raise_pending_break(L, state, thread);
 }
 
-static int refuse(lua_State *L, struct qs_state *state, const char *message) {
+QS_COLD static int refuse(lua_State *L, struct qs_state *state,
+                          const char *message) {
   state->current->is_wait_breakable = false;
   qs_waiter_leave(state->loop, &state->current->waiter);
   return luaL_error(L, "%s", message);
@@ -165,7 +166,7 @@ static bool look(struct qs_state *state, size_t resumed) {
 }
 
 /* One round: those that are ready now, each once. */
-static bool run_round(struct qs_state *state) {
+QS_HOT static bool run_round(struct qs_state *state) {
   size_t count = state->loop->ready_count;
   for (size_t i = 0; i < count; i++) {
     struct qs_ready *ready = qs_loop_next(state->loop);

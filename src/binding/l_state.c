@@ -85,23 +85,13 @@ void qs_push_metatable(lua_State *L, struct qs_state *state,
   lua_rawgetp(L, LUA_REGISTRYINDEX, &state->metatables[type]);
 }
 
-/*
- * Every object ends in a mark: the address of its type's entry in the state.
- * Size and mark together are what it is known by, at a third of the price of
- * comparing metatables, and a call checks its object each time.  The mark is
- * wiped when the object is collected, lest the memory be taken for one.
- */
-static const void **mark_of(void *object, size_t size) {
-  return (const void **)(void *)((char *)object + size - sizeof(void *));
-}
-
 void *qs_push_new(lua_State *L, struct qs_state *state, enum qs_type type,
                   size_t size, int values) {
   size_t marked = (size + 2 * sizeof(void *) - 1) / sizeof(void *);
   marked *= sizeof(void *);
   void *object = lua_newuserdatauv(L, marked, values);
   memset(object, 0, marked);
-  *mark_of(object, marked) = &state->metatables[type];
+  *qs_mark_of(object, marked) = &state->metatables[type];
   state->sizes[type] = marked;
   qs_push_metatable(L, state, type);
   lua_setmetatable(L, -2);
@@ -109,28 +99,14 @@ void *qs_push_new(lua_State *L, struct qs_state *state, enum qs_type type,
 }
 
 void qs_retire(lua_State *L) {
-  *mark_of(lua_touserdata(L, 1), lua_rawlen(L, 1)) = NULL;
+  *qs_mark_of(lua_touserdata(L, 1), lua_rawlen(L, 1)) = NULL;
 }
 
-void *qs_to(lua_State *L, struct qs_state *state, int index,
-            enum qs_type type) {
-  size_t size = lua_rawlen(L, index);
-  void *object;
-  if (size == 0 || size != state->sizes[type] ||
-      (object = lua_touserdata(L, index)) == NULL)
-    return NULL;
-  return *mark_of(object, size) == &state->metatables[type] ? object : NULL;
-}
-
-void *qs_check(lua_State *L, struct qs_state *state, int index,
-               enum qs_type type) {
-  void *object = qs_to(L, state, index, type);
-  if (object == NULL) {
-    qs_push_metatable(L, state, type);
-    lua_getfield(L, -1, "__name");
-    luaL_typeerror(L, index, lua_tostring(L, -1));
-  }
-  return object;
+int qs_raise_type(lua_State *L, struct qs_state *state, int index,
+                  enum qs_type type) {
+  qs_push_metatable(L, state, type);
+  lua_getfield(L, -1, "__name");
+  return luaL_typeerror(L, index, lua_tostring(L, -1));
 }
 
 void qs_remember(lua_State *L, const void *address, int index) {

@@ -45,17 +45,23 @@ bool qs_can_wait(lua_State *L, const struct qs_state *state);
 bool qs_must_pause(lua_State *L, struct qs_state *state);
 
 /* Pushes the error object of a failure. */
-void qs_push_failure(lua_State *L, const struct qs_operation *operation,
-                     void *self, const struct qs_error *error);
+QS_COLD void qs_push_failure(lua_State *L, const struct qs_operation *operation,
+                             void *self, const struct qs_error *error);
 
 /* Goes on with a blocking call whose arguments have been checked. */
-int qs_operate(lua_State *L, struct qs_state *state,
-               const struct qs_operation *operation, void *self);
+QS_SHARED int qs_operate(lua_State *L, struct qs_state *state,
+                         const struct qs_operation *operation, void *self);
 
-/* Goes on with one that has been tried, and has not brought results. */
-int qs_operate_on(lua_State *L, struct qs_state *state,
-                  const struct qs_operation *operation, void *self, int outcome,
-                  const struct qs_error *error);
+/* Goes on with one that has been tried, and must wait or has failed. */
+QS_SHARED int qs_operate_on(lua_State *L, struct qs_state *state,
+                            const struct qs_operation *operation, void *self,
+                            int outcome, const struct qs_error *error);
+
+/* The object of a call, as its only result. */
+static inline int qs_push_object(lua_State *L) {
+  lua_pushvalue(L, 1);
+  return 1;
+}
 
 /* A blocking call as the body of a C function, of an operation whose check
  * does not enable breaks.  In line, so that the compiler knows the operation
@@ -67,6 +73,7 @@ static inline int qs_call(lua_State *L, struct qs_state *state,
   if (--state->budget <= 0) return qs_operate(L, state, operation, self);
   int outcome = operation->attempt(L, state, self, &error);
   if (outcome >= 0) return outcome;
+  if (outcome == QS_OP_OBJECT) return qs_push_object(L);
   return qs_operate_on(L, state, operation, self, outcome, &error);
 }
 

@@ -20,6 +20,7 @@
  */
 
 #include "address.h"
+#include "attributes.h"
 
 #include <stddef.h>
 
@@ -50,15 +51,15 @@ struct qs_error {
 };
 
 /* From errno, read first.  `address` may be NULL. */
-void qs_error_posix(struct qs_error *error, const char *step,
-                    const struct qs_address *address);
+QS_COLD void qs_error_posix(struct qs_error *error, const char *step,
+                            const struct qs_address *address);
 
 /* From a getaddrinfo(3) result.  EAI_SYSTEM is folded into errno. */
-void qs_error_gai(struct qs_error *error, int code);
+QS_COLD void qs_error_gai(struct qs_error *error, int code);
 
 /* One of the kinds that carry no system code. */
-void qs_error_state(struct qs_error *error, enum qs_error_kind kind,
-                    const char *step);
+QS_COLD void qs_error_state(struct qs_error *error, enum qs_error_kind kind,
+                            const char *step);
 
 /* The name programs compare: "ECONNREFUSED", "EAI_NONAME", "closed" … .
  * Static, or, for an errno without a name in the table, in `text`. */

@@ -15,7 +15,7 @@ static const struct qs_member_kind input_kind = {"input", shut_down};
 
 /* Level-triggered: as long as somebody wants the bytes this stays armed.
  * Those who only look are told once and must ask again. */
-static void on_readable(evutil_socket_t fd, short what, void *owner) {
+QS_HOT static void on_readable(evutil_socket_t fd, short what, void *owner) {
   struct qs_input *input = owner;
   (void)fd;
   (void)what;

@@ -173,7 +173,7 @@ void qs_output_mark(struct qs_output *output, struct qs_dirty_outputs *list) {
   output->is_dirty = true;
 }
 
-void qs_output_send_marked(struct qs_dirty_outputs *list) {
+QS_HOT void qs_output_send_marked(struct qs_dirty_outputs *list) {
   struct qs_output *output;
   while ((output = LIST_FIRST(list)) != NULL) {
     unmark(output);
