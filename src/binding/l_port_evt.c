@@ -143,7 +143,10 @@ enum sort {
 };
 
 #define TAKING_INPUT(op)                                                       \
-  { .operation = op, .arm = input_arm, .is_idle = is_input_idle, .takes = true }
+  {                                                                            \
+    .operation = (op), .arm = input_arm, .is_idle = is_input_idle,             \
+    .takes = true                                                              \
+  }
 
 static const struct qs_class classes[] = {
     [READ_BYTES] = TAKING_INPUT(&qs_read_bytes),
