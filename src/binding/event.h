@@ -39,11 +39,6 @@ struct qs_registration *qs_next_signaled(struct qs_thread *thread);
 void qs_watch_again(lua_State *L, struct qs_state *state,
                     struct qs_registration *registration);
 
-/* For a `block` of a class of events made in Lua, called with event, slot and
- * tag: the object that is element 1 of the event, and the registration. */
-void *qs_check_element(lua_State *L, struct qs_state *state, enum qs_type type);
-int qs_block(lua_State *L, enum qs_type type, bool takes, qs_arm_fn *arm);
-
 /* --- l_event.c: events ---------------------------------------------------- */
 
 /* What events of one class have in common. */
@@ -52,9 +47,10 @@ struct qs_class {
   qs_arm_fn *arm;
   bool (*is_idle)(const void *self); /* a try is known to be in vain.  May be
                                         NULL */
-  bool takes;        /* what it waits for goes to one waiter only */
-  bool gives_itself; /* the event is the result, not what the try brings */
-  bool has_string;   /* user value 2, to be on top of the stack */
+  bool takes;           /* what it waits for goes to one waiter only */
+  bool gives_itself;    /* the event is the result, not what the try brings */
+  unsigned char values; /* user values beside the object: they are on top of the
+                           stack when it is tried */
 };
 
 /* Userdata.  User value 1 is the object. */
@@ -68,9 +64,10 @@ struct qs_event {
   };
 };
 
-enum { QS_EVENT_OBJECT = 1, QS_EVENT_STRING };
+enum { QS_EVENT_OBJECT = 1, QS_EVENT_VALUES };
 
-/* Pushes an event of an object, which is at index 1. */
+/* Pushes an event of an object, which is at index 1.  The other user values are
+ * the caller's to set. */
 struct qs_event *qs_push_event(lua_State *L, struct qs_state *state,
                                const struct qs_class *class, void *self);
 

@@ -9,8 +9,8 @@
 
 struct qs_event *qs_push_event(lua_State *L, struct qs_state *state,
                                const struct qs_class *class, void *self) {
-  struct qs_event *event = qs_push_new(L, state, QS_TYPE_EVENT, sizeof *event,
-                                       class->has_string ? 2 : 1);
+  struct qs_event *event =
+      qs_push_new(L, state, QS_TYPE_EVENT, sizeof *event, 1 + class->values);
   event->class = class;
   event->self = self;
   lua_pushvalue(L, 1);
@@ -45,7 +45,8 @@ static int attempt(lua_State *L, struct qs_state *state, int index,
   struct qs_error error;
   state->current->numbers[0] = event->numbers[0];
   state->current->numbers[1] = event->numbers[1];
-  if (event->class->has_string) push_value(L, index, QS_EVENT_STRING);
+  for (int i = 0; i < event->class->values; i++)
+    push_value(L, index, QS_EVENT_VALUES + i);
   int outcome = operation->attempt(L, state, event->self, &error);
   if (outcome == QS_OP_FAILED)
     qs_push_failure(L, operation, event->self, &error);

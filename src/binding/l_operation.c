@@ -112,14 +112,6 @@ static int block(lua_State *L) {
   return qs_operate(L, binding->state, binding->operation, self);
 }
 
-/* An event stands for its arguments, which are its elements 1 to 3. */
-static void spread(lua_State *L) {
-  lua_settop(L, 1);
-  for (int i = 1; i <= 3; i++)
-    lua_rawgeti(L, 1, i);
-  lua_remove(L, 1);
-}
-
 /* false; true and the results; nil and the error, which is on top. */
 static int answer(lua_State *L, int outcome) {
   if (outcome == QS_OP_AGAIN) {
@@ -140,7 +132,6 @@ static int try_once(lua_State *L) {
   const struct binding *binding = lua_touserdata(L, lua_upvalueindex(1));
   const struct qs_operation *operation = binding->operation;
   struct qs_error error;
-  if (lua_istable(L, 1)) spread(L);
   void *self = operation->check(L, binding->state);
   if (operation->look != NULL) operation->look(self);
   int outcome = operation->attempt(L, binding->state, self, &error);

@@ -162,7 +162,7 @@ static const struct qs_class classes[] = {
     [WRITE] = {.operation = &qs_write_some,
                .arm = output_arm,
                .takes = true,
-               .has_string = true},
+               .values = 1},
     [FLUSH] = {.operation = &qs_flush, .arm = output_arm, .takes = true},
     [OUTPUT_READY] = {.operation = &output_ready, .arm = output_arm},
     [OUTPUT_CLOSED] = {.operation = &output_closed,
@@ -244,7 +244,7 @@ static int write_evt(lua_State *L) {
   luaL_checklstring(L, 2, &size);
   event->numbers[1] = size;
   lua_pushvalue(L, 2);
-  lua_setiuservalue(L, -2, QS_EVENT_STRING);
+  lua_setiuservalue(L, -2, QS_EVENT_VALUES);
   return 1;
 }
 

@@ -264,5 +264,6 @@ void qs_open_udp(lua_State *L, struct qs_state *state) {
   qs_open_udp_send(L, state);
   qs_open_udp_send_to(L, state);
   qs_open_udp_receive(L, state);
+  qs_open_udp_evt(L, state);
   qs_open_udp_options(L, state);
 }

@@ -5,13 +5,16 @@
  * Receiving datagrams.
  */
 
-enum { RECEIVE_MAX = 2 };
+size_t qs_udp_check_most(lua_State *L, int index) {
+  lua_Integer most = luaL_optinteger(L, index, QS_BLOCK_SIZE);
+  luaL_argcheck(L, most >= 0, index, "max must not be negative");
+  return (size_t)most;
+}
 
+/* The number is how much of the datagram to keep, at most. */
 static void *receive_check(lua_State *L, struct qs_state *state) {
   struct qs_datagram *self = qs_check_udp(L, state);
-  lua_settop(L, RECEIVE_MAX);
-  luaL_argcheck(L, luaL_optinteger(L, RECEIVE_MAX, 0) >= 0, RECEIVE_MAX,
-                "max must not be negative");
+  state->current->numbers[0] = qs_udp_check_most(L, 2);
   return self;
 }
 
@@ -42,7 +45,7 @@ static int receive_attempt(lua_State *L, struct qs_state *state, void *self,
                            struct qs_error *error) {
   struct qs_datagram *datagram = self;
   struct qs_received received;
-  size_t most = (size_t)luaL_optinteger(L, RECEIVE_MAX, QS_BLOCK_SIZE);
+  size_t most = state->current->numbers[0];
   if (datagram->is_bound &&
       !qs_queue_is_turn(&datagram->receivers, state->current))
     return QS_OP_AGAIN;
@@ -69,9 +72,14 @@ static int receive_wait(void *self, struct qs_waiter *waiter,
   return qs_datagram_wait_receive(self, waiter, error);
 }
 
-static const struct qs_operation receive_operation = {
+static void receive_look(void *self) {
+  qs_datagram_look(self);
+}
+
+const struct qs_operation qs_udp_receive = {
     .name = "udp.receive",
     .check = receive_check,
+    .look = receive_look,
     .attempt = receive_attempt,
     .wait = receive_wait,
 };
@@ -89,61 +97,8 @@ static const struct qs_operation receive_now_operation = {
     .attempt = receive_now_attempt,
 };
 
-/* For receive events. */
-static const struct qs_operation receive_event_operation = {
-    .name = "udp.receive",
-    .check = receive_now_check,
-    .attempt = receive_attempt,
-};
-
-/* --- receivers that watch ------------------------------------------------- */
-
-static int receive_arm(void *target, struct qs_waiter *waiter,
-                       struct qs_error *error) {
-  struct qs_datagram *datagram = target;
-  if (!datagram->is_open) return 0;
-  return qs_datagram_wait_receive(datagram, waiter, error);
-}
-
-static int block_take(lua_State *L) {
-  return qs_block(L, QS_TYPE_UDP, true, receive_arm);
-}
-
-static int block_look(lua_State *L) {
-  return qs_block(L, QS_TYPE_UDP, false, receive_arm);
-}
-
-/* core.can_udp_receive(u): would a receive return, or fail, at once? */
-static int can_receive(lua_State *L) {
-  lua_pushboolean(L, qs_datagram_can_receive(qs_check_udp(L, qs_state_of(L))));
-  return 1;
-}
-
-/* core.is_udp_idle(event): did the last look find nothing? */
-static int is_idle(lua_State *L) {
-  const struct qs_datagram *datagram =
-      qs_check_element(L, qs_state_of(L), QS_TYPE_UDP);
-  lua_pushboolean(L, datagram->is_bound && !datagram->readable.is_hopeful);
-  return 1;
-}
-
-/* core.check_udp_receive(u, max): raises what receive would raise of them. */
-static int check_receive(lua_State *L) {
-  receive_check(L, qs_state_of(L));
-  return 0;
-}
-
-static const luaL_Reg functions[] = {
-    {"block_udp_receive", block_take},    {"block_udp_look", block_look},
-    {"can_udp_receive", can_receive},     {"is_udp_idle", is_idle},
-    {"check_udp_receive", check_receive}, {NULL, NULL},
-};
-
 void qs_open_udp_receive(lua_State *L, struct qs_state *state) {
-  qs_set_functions(L, state, functions);
-  qs_push_try(L, state, &receive_event_operation);
-  lua_setfield(L, -2, "try_udp_receive");
-  qs_add_operation(L, state, QS_TYPE_UDP, "receive", &receive_operation);
+  qs_add_operation(L, state, QS_TYPE_UDP, "receive", &qs_udp_receive);
   qs_add_operation(L, state, QS_TYPE_UDP, "receive_enable_break",
                    &receive_breakable_operation);
   qs_add_operation(L, state, QS_TYPE_UDP, "try_receive",

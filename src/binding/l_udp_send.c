@@ -53,6 +53,11 @@ int qs_udp_send_boolean(lua_State *L, enum qs_status status) {
   return 1;
 }
 
+void qs_udp_push_piece(lua_State *L, int index) {
+  struct qs_piece piece = qs_udp_piece_at(L, index);
+  lua_pushlstring(L, piece.bytes, piece.size);
+}
+
 int qs_udp_send_wait(void *self, struct qs_waiter *waiter,
                      struct qs_error *error) {
   return qs_datagram_wait_send(self, waiter, error);
@@ -60,42 +65,40 @@ int qs_udp_send_wait(void *self, struct qs_waiter *waiter,
 
 /* --- send ----------------------------------------------------------------- */
 
-enum { SEND_DATA = 2 };
-
-static void *send_check(lua_State *L, struct qs_state *state) {
+void *qs_udp_send_check(lua_State *L, struct qs_state *state) {
   struct qs_datagram *self = qs_check_udp(L, state);
-  qs_udp_check_piece(L, SEND_DATA);
+  qs_udp_check_piece(L, QS_UDP_SEND_DATA);
   return self;
 }
 
 static void *send_breakable_check(lua_State *L, struct qs_state *state) {
-  void *self = send_check(L, state);
+  void *self = qs_udp_send_check(L, state);
   state->current->is_wait_breakable = true;
   return self;
 }
 
 static void *send_now_check(lua_State *L, struct qs_state *state) {
-  void *self = send_check(L, state);
+  void *self = qs_udp_send_check(L, state);
   qs_datagram_look(self);
   return self;
 }
 
 static int send_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
-  return qs_udp_send_results(
-      qs_udp_try_send(state, self, NULL, qs_udp_piece_at(L, SEND_DATA), error));
+  return qs_udp_send_results(qs_udp_try_send(
+      state, self, NULL, qs_udp_piece_at(L, QS_UDP_SEND_DATA), error));
 }
 
 static int send_now_attempt(lua_State *L, struct qs_state *state, void *self,
                             struct qs_error *error) {
   return qs_udp_send_boolean(
-      L,
-      qs_udp_try_send(state, self, NULL, qs_udp_piece_at(L, SEND_DATA), error));
+      L, qs_udp_try_send(state, self, NULL,
+                         qs_udp_piece_at(L, QS_UDP_SEND_DATA), error));
 }
 
 static const struct qs_operation send_operation = {
     .name = "udp.send",
-    .check = send_check,
+    .check = qs_udp_send_check,
     .attempt = send_attempt,
     .wait = qs_udp_send_wait,
 };
@@ -113,75 +116,7 @@ static const struct qs_operation send_now_operation = {
     .attempt = send_now_attempt,
 };
 
-/* --- events of send ------------------------------------------------------- */
-
-/* Only sent is a result. */
-int qs_udp_send_event_results(lua_State *L, enum qs_status status) {
-  return status == QS_AGAIN ? QS_OP_AGAIN : qs_udp_send_boolean(L, status);
-}
-
-static int send_event_attempt(lua_State *L, struct qs_state *state, void *self,
-                              struct qs_error *error) {
-  return qs_udp_send_event_results(
-      L,
-      qs_udp_try_send(state, self, NULL, qs_udp_piece_at(L, SEND_DATA), error));
-}
-
-/* Of an event whose elements are the socket and the data. */
-static const struct qs_operation send_event_operation = {
-    .name = "udp.send",
-    .check = send_now_check,
-    .attempt = send_event_attempt,
-};
-
-void qs_udp_push_piece(lua_State *L, int index) {
-  struct qs_piece piece = qs_udp_piece_at(L, index);
-  lua_pushlstring(L, piece.bytes, piece.size);
-}
-
-/* core.check_udp_send(u, data [, i [, j]]) -> the piece that send would send,
- * or what it would raise of wrong arguments. */
-static int check_send(lua_State *L) {
-  send_check(L, qs_state_of(L));
-  qs_udp_push_piece(L, SEND_DATA);
-  return 1;
-}
-
-/* --- senders that watch --------------------------------------------------- */
-
-static int send_arm(void *target, struct qs_waiter *waiter,
-                    struct qs_error *error) {
-  struct qs_datagram *datagram = target;
-  if (!datagram->is_open) return 0;
-  return qs_datagram_wait_send(datagram, waiter, error);
-}
-
-static int block_send(lua_State *L) {
-  return qs_block(L, QS_TYPE_UDP, true, send_arm);
-}
-
-static int block_room(lua_State *L) {
-  return qs_block(L, QS_TYPE_UDP, false, send_arm);
-}
-
-/* core.can_udp_send(u): would a send return, or fail, at once? */
-static int can_send(lua_State *L) {
-  lua_pushboolean(L, qs_datagram_can_send(qs_check_udp(L, qs_state_of(L))));
-  return 1;
-}
-
-static const luaL_Reg functions[] = {
-    {"check_udp_send", check_send},
-    {"block_udp_send", block_send},
-    {"block_udp_room", block_room},
-    {"can_udp_send", can_send},
-    {NULL, NULL},
-};
-
 void qs_open_udp_send(lua_State *L, struct qs_state *state) {
-  qs_set_functions(L, state, functions);
-  qs_push_try(L, state, &send_event_operation);
-  lua_setfield(L, -2, "try_udp_send");
   qs_add_operation(L, state, QS_TYPE_UDP, "send", &send_operation);
   qs_add_operation(L, state, QS_TYPE_UDP, "send_enable_break",
                    &send_breakable_operation);

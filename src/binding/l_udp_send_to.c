@@ -8,13 +8,12 @@
  * Sending datagrams to a host and port.
  */
 
-enum { TO_HOST = 2, TO_PORT, TO_DATA };
-
 /* A plain numeric host of the socket's family costs no look-up. */
 static bool parse(lua_State *L, const struct qs_datagram *datagram,
                   struct qs_address *to) {
-  const char *host = lua_tostring(L, TO_HOST);
-  qs_address_set_any(to, datagram->family, (uint16_t)lua_tointeger(L, TO_PORT));
+  const char *host = lua_tostring(L, QS_UDP_TO_HOST);
+  qs_address_set_any(to, datagram->family,
+                     (uint16_t)lua_tointeger(L, QS_UDP_TO_PORT));
   if (datagram->family == AF_INET6)
     return inet_pton(AF_INET6, host, &to->v6.sin6_addr) == 1;
   return inet_pton(AF_INET, host, &to->v4.sin_addr) == 1;
@@ -25,8 +24,8 @@ static enum qs_status try_numeric(lua_State *L, const struct qs_state *state,
                                   struct qs_error *error) {
   struct qs_address to;
   parse(L, datagram, &to);
-  return qs_udp_try_send(state, datagram, &to, qs_udp_piece_at(L, TO_DATA),
-                         error);
+  return qs_udp_try_send(state, datagram, &to,
+                         qs_udp_piece_at(L, QS_UDP_TO_DATA), error);
 }
 
 /* A socket that cannot send is told of before the look-up has ended. */
@@ -48,8 +47,8 @@ static enum qs_status try_named(lua_State *L, const struct qs_state *state,
   const struct qs_address *to =
       qs_datagram_pick(datagram, &host->addresses, error);
   if (to == NULL) return QS_FAILED;
-  return qs_udp_try_send(state, datagram, to, qs_udp_piece_at(L, TO_DATA),
-                         error);
+  return qs_udp_try_send(state, datagram, to,
+                         qs_udp_piece_at(L, QS_UDP_TO_DATA), error);
 }
 
 static int numeric_attempt(lua_State *L, struct qs_state *state, void *self,
@@ -77,7 +76,7 @@ static int named_now_attempt(lua_State *L, struct qs_state *state, void *self,
 }
 
 /* First in the queue of the look-up, then in that of the senders. */
-static int named_wait(void *self, struct qs_waiter *waiter,
+int qs_udp_named_wait(void *self, struct qs_waiter *waiter,
                       struct qs_error *error) {
   struct qs_host *host = self;
   if (host->status == QS_AGAIN) {
@@ -88,44 +87,44 @@ static int named_wait(void *self, struct qs_waiter *waiter,
   return qs_datagram_wait_send(host->target, waiter, error);
 }
 
-static void to_describe(lua_State *L, void *self, struct qs_context *context) {
+void qs_udp_to_describe(lua_State *L, void *self, struct qs_context *context) {
   (void)self;
-  context->host = lua_tostring(L, TO_HOST);
-  context->port = (int)lua_tointeger(L, TO_PORT);
+  context->host = lua_tostring(L, QS_UDP_TO_HOST);
+  context->port = (int)lua_tointeger(L, QS_UDP_TO_PORT);
 }
 
 static const struct qs_operation numeric_operation = {
     .name = "udp.send_to",
     .attempt = numeric_attempt,
     .wait = qs_udp_send_wait,
-    .describe = to_describe,
+    .describe = qs_udp_to_describe,
 };
 
 static const struct qs_operation numeric_now_operation = {
     .name = "udp.try_send_to",
     .attempt = numeric_now_attempt,
-    .describe = to_describe,
+    .describe = qs_udp_to_describe,
 };
 
 static const struct qs_operation named_operation = {
     .name = "udp.send_to",
     .attempt = named_attempt,
-    .wait = named_wait,
-    .describe = to_describe,
+    .wait = qs_udp_named_wait,
+    .describe = qs_udp_to_describe,
 };
 
 static const struct qs_operation named_now_operation = {
     .name = "udp.try_send_to",
     .attempt = named_now_attempt,
-    .wait = named_wait,
-    .describe = to_describe,
+    .wait = qs_udp_named_wait,
+    .describe = qs_udp_to_describe,
 };
 
-static struct qs_datagram *check_to(lua_State *L, struct qs_state *state) {
+struct qs_datagram *qs_udp_check_to(lua_State *L, struct qs_state *state) {
   struct qs_datagram *datagram = qs_check_udp(L, state);
-  qs_check_host(L, TO_HOST);
-  qs_check_port(L, TO_PORT, 1);
-  qs_udp_check_piece(L, TO_DATA);
+  qs_check_host(L, QS_UDP_TO_HOST);
+  qs_check_port(L, QS_UDP_TO_PORT, 1);
+  qs_udp_check_piece(L, QS_UDP_TO_DATA);
   return datagram;
 }
 
@@ -135,21 +134,22 @@ static int begin_send_to(lua_State *L, struct qs_state *state,
                          const struct qs_operation *named) {
   struct qs_address to;
   if (parse(L, datagram, &to)) return qs_operate(L, state, numeric, datagram);
-  struct qs_host *host = qs_push_udp_host(
-      L, state, datagram, lua_tostring(L, TO_HOST), qs_address_port(&to));
+  struct qs_host *host =
+      qs_push_udp_host(L, state, datagram, lua_tostring(L, QS_UDP_TO_HOST),
+                       qs_address_port(&to));
   return qs_operate(L, state, named, host);
 }
 
 static int send_to(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
-  struct qs_datagram *datagram = check_to(L, state);
+  struct qs_datagram *datagram = qs_udp_check_to(L, state);
   return begin_send_to(L, state, datagram, &numeric_operation,
                        &named_operation);
 }
 
 static int send_to_breakable(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
-  struct qs_datagram *datagram = check_to(L, state);
+  struct qs_datagram *datagram = qs_udp_check_to(L, state);
   state->current->is_wait_breakable = true;
   return begin_send_to(L, state, datagram, &numeric_operation,
                        &named_operation);
@@ -157,94 +157,11 @@ static int send_to_breakable(lua_State *L) {
 
 static int try_send_to(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
-  struct qs_datagram *datagram = check_to(L, state);
+  struct qs_datagram *datagram = qs_udp_check_to(L, state);
   qs_datagram_look(datagram);
   return begin_send_to(L, state, datagram, &numeric_now_operation,
                        &named_now_operation);
 }
-
-/* --- events of send_to ---------------------------------------------------- */
-
-/* Where an event sends to, as a string: the address, then the host as given. */
-static void push_destination(lua_State *L, const struct qs_address *to) {
-  lua_pushlstring(L, (const char *)to, sizeof *to);
-  lua_pushvalue(L, TO_HOST);
-  lua_concat(L, 2);
-}
-
-/* core.find_udp(u, host, port, data [, i [, j]]) -> the piece to send, and the
- * destination.  The host is looked up now. */
-static int find_attempt(lua_State *L, struct qs_state *state, void *self,
-                        struct qs_error *error) {
-  const struct qs_host *host = self;
-  (void)state;
-  enum qs_status status = qs_host_try(host, error);
-  if (status == QS_AGAIN) return QS_OP_AGAIN;
-  const struct qs_address *to = NULL;
-  if (status == QS_DONE)
-    to = qs_datagram_pick(host->target, &host->addresses, error);
-  if (to == NULL) return QS_OP_FAILED;
-  qs_udp_push_piece(L, TO_DATA);
-  push_destination(L, to);
-  return 2;
-}
-
-static void *find_check(lua_State *L, struct qs_state *state) {
-  struct qs_datagram *datagram = check_to(L, state);
-  return qs_push_udp_host(L, state, datagram, lua_tostring(L, TO_HOST),
-                          (uint16_t)lua_tointeger(L, TO_PORT));
-}
-
-static const struct qs_operation find_operation = {
-    .name = "udp.send_to_evt",
-    .check = find_check,
-    .attempt = find_attempt,
-    .wait = named_wait,
-    .describe = to_describe,
-};
-
-/* The elements of an event. */
-enum { EVENT_DATA = 2, EVENT_DESTINATION };
-
-static struct qs_address destination_at(lua_State *L) {
-  struct qs_address to;
-  memcpy(&to, lua_tostring(L, EVENT_DESTINATION), sizeof to);
-  return to;
-}
-
-static void *event_check(lua_State *L, struct qs_state *state) {
-  struct qs_datagram *datagram = qs_check_udp(L, state);
-  luaL_checktype(L, EVENT_DATA, LUA_TSTRING);
-  luaL_argcheck(L,
-                lua_rawlen(L, EVENT_DESTINATION) >= sizeof(struct qs_address),
-                EVENT_DESTINATION, "no destination");
-  qs_datagram_look(datagram);
-  return datagram;
-}
-
-static int event_attempt(lua_State *L, struct qs_state *state, void *self,
-                         struct qs_error *error) {
-  struct qs_address to = destination_at(L);
-  struct qs_piece piece;
-  piece.bytes = lua_tolstring(L, EVENT_DATA, &piece.size);
-  return qs_udp_send_event_results(
-      L, qs_udp_try_send(state, self, &to, piece, error));
-}
-
-static void event_describe(lua_State *L, void *self,
-                           struct qs_context *context) {
-  struct qs_address to = destination_at(L);
-  (void)self;
-  context->host = lua_tostring(L, EVENT_DESTINATION) + sizeof to;
-  context->port = qs_address_port(&to);
-}
-
-static const struct qs_operation event_operation = {
-    .name = "udp.send_to",
-    .check = event_check,
-    .attempt = event_attempt,
-    .describe = event_describe,
-};
 
 static const luaL_Reg methods[] = {
     {"send_to", send_to},
@@ -254,10 +171,6 @@ static const luaL_Reg methods[] = {
 };
 
 void qs_open_udp_send_to(lua_State *L, struct qs_state *state) {
-  qs_push_blocking(L, state, &find_operation);
-  lua_setfield(L, -2, "find_udp");
-  qs_push_try(L, state, &event_operation);
-  lua_setfield(L, -2, "try_udp_send_to");
   qs_push_metatable(L, state, QS_TYPE_UDP);
   lua_getfield(L, -1, "__index");
   qs_set_functions(L, state, methods);

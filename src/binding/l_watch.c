@@ -115,20 +115,6 @@ void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
     raise_failure(L, state, &error);
 }
 
-void *qs_check_element(lua_State *L, struct qs_state *state,
-                       enum qs_type type) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_rawgeti(L, 1, 1);
-  return qs_check(L, state, lua_gettop(L), type);
-}
-
-int qs_block(lua_State *L, enum qs_type type, bool takes, qs_arm_fn *arm) {
-  struct qs_state *state = qs_state_of(L);
-  void *target = qs_check_element(L, state, type);
-  qs_watch(L, state, target, (int)lua_tointeger(L, 3), takes, arm);
-  return 0;
-}
-
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
   struct qs_registration *registration;
   while ((registration = TAILQ_FIRST(&thread->registrations)) != NULL) {

@@ -81,8 +81,7 @@ static inline int qs_call(lua_State *L, struct qs_state *state,
 void qs_push_blocking(lua_State *L, struct qs_state *state,
                       const struct qs_operation *operation);
 /* Pushes a function that tries it once: false, or true and the results, or nil
- * and the error.  It may also be given an event, whose elements 1 to 3 are then
- * the arguments: it is the `try` of a class of events (event.lua). */
+ * and the error. */
 void qs_push_try(lua_State *L, struct qs_state *state,
                  const struct qs_operation *operation);
 
