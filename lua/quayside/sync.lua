@@ -15,7 +15,7 @@ local events = require "quayside.event"
 local is_evt, event_of = events.is_evt, events.of
 local add = cases.add
 local random = math.random
-local are_native = core.are_events
+local are_native, native_sync = core.are_events, core.sync
 
 -- What `wait` answers when the time has come.
 local TIMED_OUT = 0
@@ -305,7 +305,7 @@ end
 --- Waits for one of the events, one at random if several are ready.
 -- @return its results
 local function sync(...)
-  if are_native(...) then return core.sync(nil, false, ...) end
+  if are_native(...) then return native_sync(nil, false, ...) end
   local slot = slot_for(1, "sync", ...)
   return finish(slot, nil, perform(slot))
 end
@@ -318,7 +318,7 @@ end
 local function sync_timeout(timeout, ...)
   check_timeout(timeout, "sync_timeout")
   if type(timeout) ~= "function" and are_native(...) then
-    return core.sync(timeout, false, ...)
+    return native_sync(timeout, false, ...)
   end
   return sync_slot(slot_for(2, "sync_timeout", ...), timeout)
 end
@@ -326,7 +326,7 @@ end
 --- Like sync, with breaks enabled while it waits: either an event is chosen or
 -- a break is raised, never both.
 local function sync_enable_break(...)
-  if are_native(...) then return core.sync(nil, true, ...) end
+  if are_native(...) then return native_sync(nil, true, ...) end
   local slot = slot_for(1, "sync_enable_break", ...)
   slot.enables_break = true
   return sync_slot(slot, nil)
@@ -336,7 +336,7 @@ end
 local function sync_timeout_enable_break(timeout, ...)
   check_timeout(timeout, "sync_timeout_enable_break")
   if type(timeout) ~= "function" and are_native(...) then
-    return core.sync(timeout, true, ...)
+    return native_sync(timeout, true, ...)
   end
   local slot = slot_for(2, "sync_timeout_enable_break", ...)
   slot.enables_break = true

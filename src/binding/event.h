@@ -72,7 +72,8 @@ struct qs_event *qs_push_event(lua_State *L, struct qs_state *state,
                                const struct qs_class *class, void *self);
 
 /* The event at `index`, or NULL. */
-struct qs_event *qs_to_event(lua_State *L, struct qs_state *state, int index);
+struct qs_event *qs_to_event(lua_State *L, const struct qs_state *state,
+                             int index);
 
 bool qs_event_is_idle(const struct qs_event *event);
 

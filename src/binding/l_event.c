@@ -18,8 +18,15 @@ struct qs_event *qs_push_event(lua_State *L, struct qs_state *state,
   return event;
 }
 
-struct qs_event *qs_to_event(lua_State *L, struct qs_state *state, int index) {
-  return qs_to(L, state, index, QS_TYPE_EVENT);
+/* Events have no finalizer, which would cost more than all the rest of them, so
+ * nobody wipes their marks: they are known by their metatable. */
+struct qs_event *qs_to_event(lua_State *L, const struct qs_state *state,
+                             int index) {
+  void *object = lua_touserdata(L, index);
+  if (object == NULL || !lua_getmetatable(L, index)) return NULL;
+  bool is_event = lua_topointer(L, -1) == state->metatables[QS_TYPE_EVENT];
+  lua_pop(L, 1);
+  return is_event ? object : NULL;
 }
 
 bool qs_event_is_idle(const struct qs_event *event) {
@@ -80,7 +87,9 @@ void qs_event_watch(lua_State *L, struct qs_state *state,
 /* --- as a base event ------------------------------------------------------- */
 
 static struct qs_event *check_event(lua_State *L, struct qs_state *state) {
-  return qs_check(L, state, 1, QS_TYPE_EVENT);
+  struct qs_event *event = qs_to_event(L, state, 1);
+  if (event == NULL) qs_raise_type(L, state, 1, QS_TYPE_EVENT);
+  return event;
 }
 
 /* try(event, token, stirred) -> false | true, results... | nil, error */
