@@ -79,7 +79,7 @@ describe("sync", function()
                evt.always)
     fails_with("bad argument #1 to 'after'", function() evt.after(-1) end)
     fails_with("bad argument #1 to 'after'", function() evt.after("1") end)
-    fails_with("bad argument #1 to 'alarm'", evt.alarm, 0 / 0)
+    fails_with("bad argument #1 to 'alarm'", function() evt.alarm(0 / 0) end)
   end)
 
   it("blames the line that called it", function()

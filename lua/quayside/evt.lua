@@ -19,30 +19,6 @@ local core = require "quayside.core"
 local event = require "quayside.event"
 local sync = require "quayside.sync"
 
-local clock = {
-  try = function(self, _, stirred)
-    if stirred or core.now() >= self.time then return true, self end
-    return false
-  end,
-  block = function(self, _, i)
-    core.watch_time(self.time - core.now(), i)
-  end,
-}
-
-local function check_number(v, name)
-  if type(v) ~= "number" or v ~= v then
-    error(("bad argument #1 to '%s' (number of seconds expected, got %s)")
-          :format(name, type(v)), 3)
-  end
-  return v
-end
-
---- Ready from a moment on; itself as result.
--- @tparam number time seconds since the epoch
-local function alarm(time)
-  return event.base(clock, {time = check_number(time, "alarm")})
-end
-
 return {
   base = event.base,
   new_latch = event.new_latch,
@@ -64,5 +40,6 @@ return {
   --- Ready so many seconds after a sync has begun to wait for it; itself as
   -- result.
   after = core.after,
-  alarm = alarm,
+  --- Ready from a moment on, in seconds since the epoch; itself as result.
+  alarm = core.alarm,
 }

@@ -38,7 +38,7 @@ Slot.__index = Slot
 local function leave_queues(slot)
   local tokens = slot.tokens
   if not tokens then return end
-  slot.tokens = nil
+  slot.tokens = false
   for i, token in pairs(tokens) do
     local case = slot[i]
     local withdraw = case.base.withdraw
@@ -210,7 +210,7 @@ local function substitute(slot, i, wraps, ...)
   core.unwatch()
   leave_queues(slot)
   local nacks = slot.nacks[i]
-  slot.winner, slot[i] = nil, events.never
+  slot.winner, slot[i] = false, events.never
   slot.wraps[i], slot.nacks[i] = nil, nil
   local made = wraps.replace(...)
   if not is_evt(made) then
@@ -275,7 +275,12 @@ end
 
 -- A slot for the events, which are checked.
 local function slot_for(first, name, ...)
-  local slot = setmetatable({is_poll = false, n = select("#", ...), ...}, Slot)
+  -- The fields are named here so that the table need not grow.
+  local slot = setmetatable({
+    n = select("#", ...), is_flat = false, is_poll = false,
+    is_registered = false, tokens = false, thread = false, winner = false,
+    result = false, ...
+  }, Slot)
   slot.is_flat = cases.is_flat(slot)
   if not slot.is_flat then cases.check(slot, first, name) end
   return slot

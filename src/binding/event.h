@@ -43,7 +43,7 @@ void qs_watch_again(lua_State *L, struct qs_state *state,
 
 /* What events of one class have in common. */
 struct qs_class {
-  const struct qs_operation *operation; /* how it is tried; NULL: a deadline */
+  const struct qs_operation *operation; /* how it is tried; NULL: a time */
   qs_arm_fn *arm;
   bool (*is_idle)(const void *self); /* a try is known to be in vain.  May be
                                         NULL */
@@ -60,7 +60,7 @@ struct qs_event {
 
   union {
     size_t numbers[2]; /* of the operation */
-    double seconds;    /* of a deadline */
+    double seconds;    /* of a time: from a sync on, or since the epoch */
   };
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "event.h"
 
+#include <math.h>
+
 /*
  * Events of ports and of time.  A sync of these alone is done in l_sync.c; for
  * any other they are base events with a class like those made in Lua
@@ -29,8 +31,21 @@ struct qs_event *qs_to_event(lua_State *L, const struct qs_state *state,
   return is_event ? object : NULL;
 }
 
+/* Of time: so long after a sync has begun to wait, and from a moment on. */
+static const struct qs_class delay, moment;
+
+static double now(void) {
+  struct timeval time;
+  evutil_gettimeofday(&time, NULL);
+  return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+static double seconds_left(const struct qs_event *event) {
+  return event->class == &moment ? event->seconds - now() : event->seconds;
+}
+
 bool qs_event_is_idle(const struct qs_event *event) {
-  if (event->class->operation == NULL) return event->seconds > 0;
+  if (event->class->operation == NULL) return seconds_left(event) > 0;
   return event->class->is_idle != NULL && event->class->is_idle(event->self);
 }
 
@@ -65,8 +80,8 @@ int qs_event_try(lua_State *L, struct qs_state *state, int index,
   const struct qs_event *event = lua_touserdata(L, index);
   const struct qs_operation *operation = event->class->operation;
   if (operation == NULL)
-    return has_stirred || event->seconds <= 0 ? push_itself(L, index)
-                                              : QS_OP_AGAIN;
+    return has_stirred || seconds_left(event) <= 0 ? push_itself(L, index)
+                                                   : QS_OP_AGAIN;
   if (asks && operation->look != NULL) operation->look(event->self);
   int outcome = attempt(L, state, index, event);
   if (outcome == QS_OP_AGAIN || outcome == QS_OP_FAILED) return outcome;
@@ -79,7 +94,7 @@ void qs_event_watch(lua_State *L, struct qs_state *state,
                     const struct qs_event *event, int tag) {
   const struct qs_class *class = event->class;
   if (class->operation == NULL)
-    qs_watch_time(L, state, event->seconds, tag);
+    qs_watch_time(L, state, seconds_left(event), tag);
   else
     qs_watch(L, state, event->self, tag, class->takes, class->arm);
 }
@@ -128,19 +143,29 @@ static int is_event_idle(lua_State *L) {
 
 /* --- time -------------------------------------------------------------------- */
 
-static const struct qs_class deadline = {.takes = false};
+static int push_time(lua_State *L, const struct qs_class *class,
+                     double seconds) {
+  struct qs_event *event =
+      qs_push_new(L, qs_state_of(L), QS_TYPE_EVENT, sizeof *event, 0);
+  event->class = class;
+  event->seconds = seconds;
+  return 1;
+}
 
 /* core.after(seconds): an event: ready so many seconds after a sync has begun
  * to wait for it; itself as result. */
 static int after(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
   luaL_checktype(L, 1, LUA_TNUMBER);
-  double seconds = qs_check_seconds(L, 1);
-  struct qs_event *event =
-      qs_push_new(L, state, QS_TYPE_EVENT, sizeof *event, 0);
-  event->class = &deadline;
-  event->seconds = seconds;
-  return 1;
+  return push_time(L, &delay, qs_check_seconds(L, 1));
+}
+
+/* core.alarm(time): an event: ready from a moment on, in seconds since the
+ * epoch; itself as result. */
+static int set_alarm(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TNUMBER);
+  double time = lua_tonumber(L, 1);
+  luaL_argcheck(L, !isnan(time), 1, "time must be a number");
+  return push_time(L, &moment, time);
 }
 
 static const luaL_Reg metamethods[] = {{NULL, NULL}};
@@ -155,6 +180,7 @@ static const luaL_Reg class_functions[] = {
 
 static const luaL_Reg functions[] = {
     {"after", after},
+    {"alarm", set_alarm},
     {NULL, NULL},
 };
 
