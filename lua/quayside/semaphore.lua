@@ -3,6 +3,7 @@
 -- Source: the Racket reference, "Semaphores".
 -- @module quayside.semaphore
 
+local core = require "quayside.core"
 local evt = require "quayside.evt"
 local queue = require "quayside.queue"
 
@@ -76,7 +77,8 @@ end
 --- Waits until the count is above 0, and decrements it.
 function Semaphore:wait()
   check(self, "wait")
-  evt.sync(self.wait_evt)
+  core.prepare(false)
+  if not wait.try(self.wait_evt) then evt.sync(self.wait_evt) end
 end
 
 --- Decrements the count if it is above 0.
