@@ -83,6 +83,37 @@ describe("serve", function()
     server:stop()
   end)
 
+  it("lets the custodian of a connection list its ports and its thread",
+     function()
+    local server, port = serve(function(input, output)
+      local other = spawn(thread.sleep, 1e6)
+      local child = custodian.new()
+      local list = custodian.current():managed()
+      assert.same({input, output, thread.current(), other, child}, list)
+      input:close()
+      assert.equal(output, custodian.current():managed()[1])
+      output:write "listed\n"
+    end)
+    local input, output = connect(port)
+    assert.equal("listed", input:read_line())
+    helper.close(input, output)
+    server:stop()
+  end)
+
+  it("keeps the ports that the handler has forgotten", function()
+    local server, port = serve(function()
+      collectgarbage()
+      thread.sleep(0)
+      assert.equal(3, #custodian.current():managed())
+      custodian.current():managed()[2]:write "kept\n"
+    end)
+    local input, output = connect(port)
+    assert.equal("kept", input:read_line())
+    assert.is_nil(input:read_line())
+    helper.close(input, output)
+    server:stop()
+  end)
+
   it("ends only the connection whose handler fails, and reports it",
      function()
     local errors = {}

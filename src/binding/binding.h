@@ -261,30 +261,31 @@ int qs_operate(lua_State *L, struct qs_state *state,
 
 /* --- l_watch.c: registrations of a sync --------------------------------- */
 
+/* Joins and arms, like qs_operation.wait. */
+typedef int qs_arm(void *target, struct qs_waiter *waiter,
+                   struct qs_error *error);
+
 struct qs_registration {
   struct qs_waiter waiter;
   TAILQ_ENTRY(qs_registration) link;
   void *target;
-  /* Joins and arms, like qs_operation.wait. */
-  int (*arm)(void *target, struct qs_waiter *waiter, struct qs_error *error);
+  qs_arm *arm;
   bool is_signaled; /* taken from the ready list, not yet told */
   bool is_stale;    /* told; to be armed again before the next wait */
   struct qs_timer *timer;
 };
 
 /* Registers the current thread: `tag` is what wait will answer. */
-struct qs_registration *qs_watch(
-    lua_State *L, struct qs_state *state, void *target, int tag, bool takes,
-    int (*arm)(void *target, struct qs_waiter *waiter, struct qs_error *error));
+struct qs_registration *qs_watch(lua_State *L, struct qs_state *state,
+                                 void *target, int tag, bool takes,
+                                 qs_arm *arm);
 /* Registers it for a deadline. */
 void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
                    int tag);
 /* For a `block` of a class of events, called with event, slot and tag: the
  * object that is element 1 of the event, and the registration. */
 void *qs_check_element(lua_State *L, struct qs_state *state, enum qs_type type);
-int qs_block(lua_State *L, enum qs_type type, bool takes,
-             int (*arm)(void *target, struct qs_waiter *waiter,
-                        struct qs_error *error));
+int qs_block(lua_State *L, enum qs_type type, bool takes, qs_arm *arm);
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread);
 void qs_open_watch(lua_State *L, struct qs_state *state);
 
@@ -301,6 +302,11 @@ enum {
   QS_THREAD_OUTPUT,
 };
 
+/* Starts the thread that serves a connection, under a custodian of its own;
+ * the server and the handler are on top of the stack.  0 or QS_OP_FAILED. */
+int qs_begin_connection(lua_State *L, struct qs_state *state,
+                        const struct qs_accepted *accepted,
+                        struct qs_custodian *parent, struct qs_error *error);
 void qs_open_end(lua_State *L, struct qs_state *state);
 void qs_open_thread(lua_State *L, struct qs_state *state);
 /* Pushes the thread's userdata, which must be anchored. */
@@ -334,34 +340,21 @@ struct qs_custodian *qs_check_custodian(lua_State *L, struct qs_state *state,
 int qs_check_alive(const struct qs_custodian *custodian,
                    struct qs_error *error);
 
-/* --- l_lookup.c ------------------------------------------------------------ */
-
-/* Userdata; to be marked to-be-closed. */
-struct qs_host {
-  void *target; /* what the addresses are for: the caller's affair */
-  struct qs_loop *loop;
-  struct qs_lookup *lookup;
-  struct qs_queue watchers;
-  struct qs_addresses addresses;
-  enum qs_status status;
-  struct qs_error error;
-};
-
-/* Pushes a host: no name, no addresses; a numeric one is known at once. */
-struct qs_host *qs_push_host(lua_State *L, struct qs_state *state,
-                             const char *name, uint16_t port, int type);
-enum qs_status qs_host_try(const struct qs_host *host, struct qs_error *error);
-void qs_host_wait(struct qs_host *host, struct qs_waiter *waiter);
-void qs_host_close(struct qs_host *host);
-void qs_open_lookup(lua_State *L, struct qs_state *state);
-
 /* --- ports --------------------------------------------------------------- */
 
 /* Pushes input and output over a new connection; QS_OP_FAILED and *error if
  * that cannot be (the descriptor is closed).  Else 2. */
-int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
-                  const struct qs_address *local, const struct qs_address *peer,
+int qs_push_ports(lua_State *L, struct qs_state *state,
+                  const struct qs_accepted *accepted,
                   struct qs_custodian *custodian, struct qs_error *error);
+/* In two steps: pushes them closed, the connection being state->orphan (-1 and
+ * *error likewise); and gives it to the two on top, which cannot fail.  They
+ * are not remembered: who does so must keep them within reach. */
+int qs_push_closed_ports(lua_State *L, struct qs_state *state,
+                         const struct qs_accepted *accepted,
+                         struct qs_error *error);
+void qs_open_ports(lua_State *L, struct qs_state *state,
+                   struct qs_custodian *custodian);
 
 /* What the operations on a reading port have in common. */
 void qs_input_op_look(void *self);
@@ -385,7 +378,7 @@ void qs_open_output(lua_State *L, struct qs_state *state);
 void qs_open_port_evt(lua_State *L, struct qs_state *state);
 void qs_open_address(lua_State *L, struct qs_state *state);
 void qs_open_coroutine(lua_State *L, struct qs_state *state);
-
+void qs_open_lookup(lua_State *L, struct qs_state *state);
 void qs_open_udp(lua_State *L, struct qs_state *state);
 
 /* --- l_interrupt.c: Ctrl-C ----------------------------------------------- */
