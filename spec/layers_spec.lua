@@ -88,7 +88,7 @@ end
 -- A part of the core, named after its header, and its floor.  Includes lead to
 -- lower floors; those on one floor do not know each other.
 local floors = {
-  address = 1,
+  address = 1, ring = 1,
   error = 2,
   loop = 3,
   waiter = 4, buffer = 4, socket = 4,

@@ -154,7 +154,7 @@ static bool push_port_of_thread(lua_State *L, const struct qs_member *member) {
 
 static bool push_served_port(lua_State *L, const struct qs_member *port) {
   struct qs_member *member;
-  TAILQ_FOREACH (member, &port->custodian->members, link) {
+  QS_RING_FOREACH (member, port->custodian->members, link) {
     if (member->kind != &qs_thread_kind || !thread_of(member)->has_server)
       continue;
     qs_push_thread(L, thread_of(member));
@@ -178,9 +178,9 @@ static int managed(lua_State *L) {
   struct qs_member *member;
   lua_Integer count = 0;
   lua_newtable(L);
-  TAILQ_FOREACH (member, &custodian->members, link)
+  QS_RING_FOREACH (member, custodian->members, link)
     if (push_member(L, member)) lua_rawseti(L, -2, ++count);
-  TAILQ_FOREACH (child, &custodian->children, link) {
+  QS_RING_FOREACH (child, custodian->children, link) {
     qs_push_custodian(L, state, child);
     lua_rawseti(L, -2, ++count);
   }

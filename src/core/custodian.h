@@ -19,7 +19,7 @@
 struct qs_custodian;
 
 struct qs_member {
-  TAILQ_ENTRY(qs_member) link;
+  QS_RING_ENTRY(qs_member) link;
   struct qs_custodian *custodian; /* NULL: managed by none (any more) */
   const struct qs_member_kind *kind;
 };
@@ -35,11 +35,11 @@ struct qs_member_kind {
 struct qs_custodian {
   struct qs_loop *loop;
   struct qs_custodian *parent;
-  TAILQ_ENTRY(qs_custodian) link; /* among the parent's children */
-  TAILQ_HEAD(, qs_custodian) children;
-  TAILQ_HEAD(, qs_member) members;
-  struct qs_queue watchers; /* dissolved at shutdown */
-  size_t references;
+  QS_RING_ENTRY(qs_custodian) link; /* among the parent's children */
+  struct qs_custodian *children;    /* the first; NULL: none */
+  struct qs_member *members;        /* likewise */
+  struct qs_queue watchers;         /* dissolved at shutdown */
+  uint32_t references;
   bool is_child; /* stands in its parent's list */
   bool is_shut_down;
 };

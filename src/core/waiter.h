@@ -16,12 +16,13 @@
  */
 
 #include "loop.h"
+#include "ring.h"
 
 struct qs_queue;
 
 struct qs_waiter {
   struct qs_ready ready;
-  TAILQ_ENTRY(qs_waiter) place;
+  QS_RING_ENTRY(qs_waiter) place;
   struct qs_queue *queue; /* NULL: in none */
   void *owner;            /* whose wait it is; the core never looks */
   int tag;                /* likewise */
@@ -29,7 +30,7 @@ struct qs_waiter {
 };
 
 struct qs_queue {
-  TAILQ_HEAD(, qs_waiter) waiters;
+  struct qs_waiter *front; /* NULL: nobody waits */
 };
 
 void qs_queue_init(struct qs_queue *queue);
