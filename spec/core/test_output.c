@@ -93,7 +93,7 @@ static void test_buffered(void) {
   for (int twice = 0; twice < 2; twice++)
     CHECK(flush(&w) == QS_DONE);
   peer_expect(w.peer, "hello world");
-  CHECK(w.output.buffer.bytes == NULL);
+  CHECK(qs_buffer_is_empty(&w.output.buffer));
   close_writer(&w);
 }
 
@@ -134,7 +134,7 @@ static void test_direct(void) {
   size_t arrived = 0;
   while (arrived < sizeof bytes + 2) /* in order, and without a flush */
     arrived = swallow(&w, arrived);
-  CHECK(w.output.buffer.bytes == NULL);
+  CHECK(qs_buffer_is_empty(&w.output.buffer));
   close_writer(&w);
 }
 
@@ -170,8 +170,9 @@ static void test_bounded(void) {
   char *bytes = make_large();
   open_writer(&w);
   stuff(&w, bytes);
-  CHECK(w.output.buffer.capacity <= QS_BLOCK_SIZE);
-  CHECK(flush(&w) == (w.output.buffer.bytes == NULL ? QS_DONE : QS_AGAIN));
+  CHECK(qs_buffer_length(&w.output.buffer) <= QS_BLOCK_SIZE);
+  CHECK(flush(&w) ==
+        (qs_buffer_is_empty(&w.output.buffer) ? QS_DONE : QS_AGAIN));
   CHECK(!qs_output_is_ready(&w.output) || w.output.mode != QS_MODE_NONE);
   free(bytes);
   close_writer(&w);
@@ -190,7 +191,7 @@ static void test_some(void) {
     enum qs_status status = qs_output_try_write_some(
         &w.output, bytes + sent, LARGE - sent, &taken, &w.error);
     CHECK(status == QS_DONE ? taken > 0 : status == QS_AGAIN && taken == 0);
-    CHECK(w.output.buffer.bytes == NULL); /* nothing stays behind */
+    CHECK(qs_buffer_is_empty(&w.output.buffer)); /* nothing stays behind */
     sent += taken;
     if (status == QS_AGAIN) arrived = swallow(&w, arrived);
   }
@@ -280,7 +281,7 @@ static void test_reset(void) {
     CHECK(w.error.code == ECONNRESET);
     CHECK(qs_output_is_ready(&w.output));
   }
-  CHECK(w.output.buffer.bytes == NULL); /* it has nowhere to go */
+  CHECK(qs_buffer_is_empty(&w.output.buffer)); /* it has nowhere to go */
   free(bytes);
   close_writer(&w);
 }

@@ -11,13 +11,36 @@
 #include "loop.h"
 
 struct qs_buffer {
-  char *bytes; /* NULL: empty */
-  size_t start;
-  size_t end;
-  size_t capacity;
+  struct qs_block *block; /* NULL: empty */
 };
 
-size_t qs_buffer_length(const struct qs_buffer *buffer);
+static inline bool qs_buffer_is_empty(const struct qs_buffer *buffer) {
+  return buffer->block == NULL;
+}
+
+static inline size_t qs_buffer_length(const struct qs_buffer *buffer) {
+  return buffer->block == NULL ? 0 : buffer->block->end - buffer->block->start;
+}
+
+/* The first of its bytes; it must not be empty. */
+static inline const char *qs_buffer_bytes(const struct qs_buffer *buffer) {
+  return buffer->block->bytes + buffer->block->start;
+}
+
+/* The room behind the end: how much, and where, if there is any.  What has
+ * been written there is added by making it part of the buffer. */
+static inline size_t qs_buffer_room(const struct qs_buffer *buffer) {
+  return buffer->block == NULL ? 0
+                               : buffer->block->capacity - buffer->block->end;
+}
+
+static inline char *qs_buffer_space(const struct qs_buffer *buffer) {
+  return buffer->block->bytes + buffer->block->end;
+}
+
+static inline void qs_buffer_extend(struct qs_buffer *buffer, size_t count) {
+  buffer->block->end += count;
+}
 
 /* Makes room for at least `room` bytes behind the end; the first time, a whole
  * block.  -1 and *error without memory; then nothing has changed. */

@@ -61,12 +61,12 @@ static enum qs_status fill(struct qs_input *input, size_t wanted,
   if (input->has_ended) return QS_EOF;
   if (!stream->readable.is_hopeful) return QS_AGAIN;
   if (qs_buffer_reserve(buffer, stream->loop, 1, error) != 0) return QS_FAILED;
-  size_t room = buffer->capacity - buffer->end;
+  size_t room = qs_buffer_room(buffer);
   if (input->is_unbuffered && room > wanted) room = wanted;
   size_t received = 0;
-  enum qs_status status = qs_stream_try_recv(
-      stream, buffer->bytes + buffer->end, room, &received, error);
-  buffer->end += received;
+  enum qs_status status = qs_stream_try_recv(stream, qs_buffer_space(buffer),
+                                             room, &received, error);
+  qs_buffer_extend(buffer, received);
   if (status == QS_DONE || status == QS_AGAIN)
     stream->readable.is_hopeful = received == room;
   if (qs_buffer_length(buffer) == 0) qs_buffer_clear(buffer, stream->loop);
@@ -95,13 +95,11 @@ enum qs_status qs_input_want(struct qs_input *input, size_t length,
   return want(input, length, length, error);
 }
 
-static const char *first_byte(const struct qs_input *input) {
-  return input->buffer.bytes + input->buffer.start;
-}
-
 static void point(const struct qs_input *input, size_t skip, size_t length,
                   size_t taken, struct qs_found *found) {
-  found->bytes = input->buffer.bytes == NULL ? "" : first_byte(input) + skip;
+  found->bytes = "";
+  if (!qs_buffer_is_empty(&input->buffer))
+    found->bytes = qs_buffer_bytes(&input->buffer) + skip;
   found->length = length;
   found->taken = taken;
 }

@@ -61,7 +61,7 @@ void qs_input_close(struct qs_input *input);
 /* Nothing is buffered, and the last look found nothing: a try would answer
  * QS_AGAIN. */
 static inline bool qs_input_is_idle(const struct qs_input *input) {
-  return input->buffer.bytes == NULL && input->stream != NULL &&
+  return qs_buffer_is_empty(&input->buffer) && input->stream != NULL &&
          !input->stream->readable.is_hopeful && !input->has_ended &&
          input->stream->reset == 0;
 }

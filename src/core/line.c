@@ -96,7 +96,7 @@ static enum qs_status look_for_line(struct qs_input *input, size_t skip,
   struct line line = {0};
   size_t there = qs_buffer_length(&input->buffer) - skip;
   size_t from = scan_from(input, skip, end);
-  const char *text = input->buffer.bytes + input->buffer.start + skip;
+  const char *text = qs_buffer_bytes(&input->buffer) + skip;
   if (there > from) find_line(text + from, there - from, end, &line);
   if (line.terminator > 0)
     line.length += from;

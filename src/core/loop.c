@@ -69,13 +69,25 @@ struct qs_ready *qs_loop_next(struct qs_loop *loop) {
   return ready;
 }
 
-char *qs_loop_take_block(struct qs_loop *loop) {
-  if (loop->block_count > 0) return loop->blocks[--loop->block_count];
-  return malloc(QS_BLOCK_SIZE);
+struct qs_block *qs_block_new(size_t capacity) {
+  struct qs_block *block = malloc(sizeof *block + capacity);
+  if (block == NULL) return NULL;
+  block->start = 0;
+  block->end = 0;
+  block->capacity = capacity;
+  return block;
 }
 
-void qs_loop_give_block(struct qs_loop *loop, char *block) {
-  if (loop->block_count < QS_BLOCKS_KEPT)
+struct qs_block *qs_loop_take_block(struct qs_loop *loop) {
+  if (loop->block_count == 0) return qs_block_new(QS_BLOCK_SIZE);
+  struct qs_block *block = loop->blocks[--loop->block_count];
+  block->start = 0;
+  block->end = 0;
+  return block;
+}
+
+void qs_loop_give_block(struct qs_loop *loop, struct qs_block *block) {
+  if (block->capacity == QS_BLOCK_SIZE && loop->block_count < QS_BLOCKS_KEPT)
     loop->blocks[loop->block_count++] = block;
   else
     free(block);

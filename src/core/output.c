@@ -57,21 +57,25 @@ static enum qs_status check_usable(struct qs_output *output,
   return QS_FAILED;
 }
 
+/* Only to be sent from. */
+static struct iovec piece(const char *bytes, size_t size) {
+  struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+  return piece;
+}
+
 /* One system call for the buffer and the `size` bytes behind it. */
 static enum qs_status send_once(struct qs_output *output, const char *bytes,
                                 size_t size, size_t *taken,
                                 struct qs_error *error) {
   struct qs_buffer *buffer = &output->buffer;
   size_t buffered = qs_buffer_length(buffer);
-  struct iovec pieces[2] = {
-      {.iov_base = buffer->bytes + buffer->start, .iov_len = buffered},
-      {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size},
-  };
-  size_t first = buffered > 0 ? 0 : 1;
-  size_t count = (size > 0 ? 2u : 1u) - first;
+  struct iovec pieces[2];
+  size_t count = 0;
+  if (buffered > 0) pieces[count++] = piece(qs_buffer_bytes(buffer), buffered);
+  if (size > 0) pieces[count++] = piece(bytes, size);
   size_t sent = 0;
   enum qs_status status =
-      qs_stream_try_send(output->stream, pieces + first, count, &sent, error);
+      qs_stream_try_send(output->stream, pieces, count, &sent, error);
   if (status == QS_FAILED) qs_buffer_clear(buffer, output->stream->loop);
   if (status != QS_DONE) return status;
   size_t from_buffer = sent < buffered ? sent : buffered;
@@ -86,8 +90,8 @@ static enum qs_status store(struct qs_output *output, const char *bytes,
   struct qs_buffer *buffer = &output->buffer;
   if (qs_buffer_reserve(buffer, output->stream->loop, size, error) != 0)
     return QS_FAILED;
-  memcpy(buffer->bytes + buffer->end, bytes, size);
-  buffer->end += size;
+  memcpy(qs_buffer_space(buffer), bytes, size);
+  qs_buffer_extend(buffer, size);
   return QS_DONE;
 }
 
