@@ -28,7 +28,7 @@ static void test_posted_once(void) {
   qs_loop_post(f.loop, &ready);
   CHECK(f.loop->ready_count == 1);
   CHECK(qs_loop_next(f.loop) == &ready);
-  CHECK(!ready.is_listed && f.loop->ready_count == 0);
+  CHECK(!qs_ready_is_listed(&ready) && f.loop->ready_count == 0);
   fixture_close(&f);
 }
 

@@ -57,7 +57,6 @@ enum qs_phase {
 
 struct qs_operation;
 
-TAILQ_HEAD(qs_registrations, qs_registration);
 LIST_HEAD(qs_visits, qs_visit);
 
 struct qs_thread {
@@ -65,25 +64,26 @@ struct qs_thread {
                               the thread's place in the run queue */
   lua_State *L;            /* NULL once dead */
   struct qs_member member; /* of the custodian that may kill it */
-  struct qs_custodian *custodian; /* the current one; counted */
-  struct qs_queue joiners;        /* wait for its end */
-  struct qs_registrations registrations;
+  struct qs_custodian *custodian;        /* the current one; counted */
+  struct qs_queue joiners;               /* wait for its end */
+  struct qs_registration *registrations; /* the first; NULL: none */
   struct qs_visits visits; /* custodians entered by custodian:with */
   const struct qs_operation *operation; /* under way */
   void *self;                           /* what it works on */
   size_t progress;                      /* its own affair */
   int argument;                         /* likewise */
+  int anchor; /* where it stands in the table of anchors; 0: nowhere */
   unsigned char phase;
   unsigned char pending_break;
-  bool is_break_enabled;
-  bool is_wait_breakable; /* the call under way enables breaks while waiting */
-  bool is_broken;         /* woken by a break */
-  bool is_woken;          /* claimed by a partner in a sync */
-  bool is_killed;
-  bool is_dying; /* its pending <close> variables are being run */
-  bool has_failed;
-  bool has_epilogue; /* serves a connection, which is to be ended in order */
-  bool has_server;   /* is to be counted out when it is dead */
+  bool is_break_enabled : 1;
+  bool is_wait_breakable : 1; /* the call under way enables breaks in a wait */
+  bool is_broken : 1;         /* woken by a break */
+  bool is_woken : 1;          /* claimed by a partner in a sync */
+  bool is_killed : 1;
+  bool is_dying : 1; /* its pending <close> variables are being run */
+  bool has_failed : 1;
+  bool has_epilogue : 1; /* serves a connection, to be ended in order */
+  bool has_server : 1;   /* is to be counted out when it is dead */
 };
 
 struct qs_state {
@@ -267,7 +267,7 @@ typedef int qs_arm(void *target, struct qs_waiter *waiter,
 
 struct qs_registration {
   struct qs_waiter waiter;
-  TAILQ_ENTRY(qs_registration) link;
+  QS_RING_ENTRY(qs_registration) link;
   void *target;
   qs_arm *arm;
   bool is_signaled; /* taken from the ready list, not yet told */

@@ -21,17 +21,19 @@ static const char counted_out; /* registry key */
 /* --- anchors -------------------------------------------------------------- */
 
 void qs_anchor(lua_State *L, struct qs_thread *thread, int index) {
+  if (thread->anchor != 0) return;
   index = lua_absindex(L, index);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
   lua_pushvalue(L, index);
-  lua_rawsetp(L, -2, thread);
+  thread->anchor = luaL_ref(L, -2);
   lua_pop(L, 1);
 }
 
-static void drop_anchor(lua_State *L, const struct qs_thread *thread) {
+static void drop_anchor(lua_State *L, struct qs_thread *thread) {
+  if (thread->anchor == 0) return;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
-  lua_pushnil(L);
-  lua_rawsetp(L, -2, thread);
+  luaL_unref(L, -1, thread->anchor);
+  thread->anchor = 0;
   lua_pop(L, 1);
 }
 
@@ -43,13 +45,13 @@ void qs_unanchor(lua_State *L, struct qs_thread *thread) {
 }
 
 void qs_push_thread(lua_State *L, struct qs_thread *thread) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
-  lua_rawgetp(L, -1, thread);
-  lua_remove(L, -2);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
+  if (thread->anchor == 0) {
     if (!qs_recall(L, thread)) lua_pushnil(L);
+    return;
   }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
+  lua_rawgeti(L, -1, thread->anchor);
+  lua_remove(L, -2);
 }
 
 /* --- the end of a thread ---------------------------------------------------- */
@@ -251,7 +253,7 @@ static void shut_down(struct qs_member *member) {
   struct qs_thread *thread =
       (struct qs_thread *)(void *)((char *)member -
                                    offsetof(struct qs_thread, member));
-  qs_thread_kill(thread->custodian->loop->owner, thread);
+  qs_thread_kill(qs_custodian_loop(thread->custodian)->owner, thread);
 }
 
 const struct qs_member_kind qs_thread_kind = {"thread", shut_down};

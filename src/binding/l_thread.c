@@ -14,7 +14,6 @@ push_thread_record(lua_State *L, struct qs_state *state, int values) {
   thread->phase = QS_PHASE_DEAD;
   thread->waiter.owner = thread;
   thread->waiter.takes = true;
-  TAILQ_INIT(&thread->registrations);
   LIST_INIT(&thread->visits);
   qs_queue_init(&thread->joiners);
   return thread;
@@ -114,13 +113,7 @@ int qs_begin_connection(lua_State *L, struct qs_state *state,
 }
 
 /* A thread nobody could ever have woken; or any, when the state is closed. */
-static int thread_gc(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_thread *thread = lua_touserdata(L, 1);
-  qs_retire(L);
-  qs_custodian_release(thread->custodian);
-  thread->custodian = NULL;
-  if (thread->phase == QS_PHASE_DEAD) return 0;
+static void bury(struct qs_state *state, struct qs_thread *thread) {
   thread->phase = QS_PHASE_DEAD;
   if (thread != state->main_thread) state->thread_count--;
   qs_waiter_leave(state->loop, &thread->waiter);
@@ -128,6 +121,16 @@ static int thread_gc(lua_State *L) {
   qs_leave_visits(thread);
   qs_member_leave(&thread->member);
   qs_queue_dissolve(state->loop, &thread->joiners);
+}
+
+/* One that is dead has no custodian any more, but one that was never begun
+ * may. */
+static int thread_gc(lua_State *L) {
+  struct qs_thread *thread = lua_touserdata(L, 1);
+  qs_retire(L);
+  if (thread->phase != QS_PHASE_DEAD) bury(qs_state_of(L), thread);
+  qs_custodian_release(thread->custodian);
+  thread->custodian = NULL;
   return 0;
 }
 
@@ -256,7 +259,7 @@ static int sleep_k(lua_State *L, int status, lua_KContext context) {
   struct qs_state *state = qs_state_of(L);
   for (;;) {
     if (status == LUA_YIELD) qs_resumed(L, state);
-    struct qs_registration *timer = TAILQ_FIRST(&state->current->registrations);
+    struct qs_registration *timer = state->current->registrations;
     if (timer->is_signaled) {
       qs_unwatch(state, state->current);
       return 0;

@@ -34,7 +34,7 @@ struct qs_registration *qs_watch(lua_State *L, struct qs_state *state,
   registration->waiter.takes = takes;
   registration->target = target;
   registration->arm = arm;
-  TAILQ_INSERT_TAIL(&thread->registrations, registration, link);
+  QS_RING_APPEND(thread->registrations, registration, link);
   if (arm != NULL && arm(target, &registration->waiter, &error) != 0)
     qs_raise(L, &context, &error);
   return registration;
@@ -58,8 +58,8 @@ int qs_block(lua_State *L, enum qs_type type, bool takes,
 
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
   struct qs_registration *registration;
-  while ((registration = TAILQ_FIRST(&thread->registrations)) != NULL) {
-    TAILQ_REMOVE(&thread->registrations, registration, link);
+  while ((registration = thread->registrations) != NULL) {
+    QS_RING_REMOVE(thread->registrations, registration, link);
     qs_waiter_leave(state->loop, &registration->waiter);
     if (registration->timer != NULL) {
       qs_timer_stop(registration->timer);
@@ -72,7 +72,7 @@ void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
 /* The first that has stirred and has not been told. */
 static struct qs_registration *next_signaled(struct qs_thread *thread) {
   struct qs_registration *registration;
-  TAILQ_FOREACH (registration, &thread->registrations, link)
+  QS_RING_FOREACH (registration, thread->registrations, link)
     if (registration->is_signaled) break;
   return registration;
 }
@@ -82,7 +82,7 @@ static void arm_again(lua_State *L, struct qs_thread *thread) {
   static const struct qs_context context = {"sync", NULL, -1};
   struct qs_registration *registration;
   struct qs_error error;
-  TAILQ_FOREACH (registration, &thread->registrations, link) {
+  QS_RING_FOREACH (registration, thread->registrations, link) {
     if (registration->is_stale && registration->arm != NULL &&
         registration->arm(registration->target, &registration->waiter,
                           &error) != 0)
@@ -111,7 +111,7 @@ static bool push_news(lua_State *L, struct qs_thread *thread) {
 static void loosen(lua_State *L, struct qs_state *state) {
   struct qs_thread *thread = state->current;
   if (thread != state->main_thread && !thread->has_server &&
-      TAILQ_EMPTY(&thread->registrations))
+      thread->registrations == NULL)
     qs_unanchor(L, thread);
 }
 

@@ -4,6 +4,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* One pointer in the root, rather than in each of thousands. */
+struct root {
+  struct qs_custodian custodian;
+  struct qs_loop *loop;
+};
+
+static struct qs_custodian *make_root(struct qs_loop *loop) {
+  struct root *root = calloc(1, sizeof *root);
+  if (root == NULL) return NULL;
+  root->loop = loop;
+  return &root->custodian;
+}
+
+struct qs_loop *qs_custodian_loop(const struct qs_custodian *custodian) {
+  while (custodian->parent != NULL)
+    custodian = custodian->parent;
+  return ((const struct root *)(const void *)custodian)->loop;
+}
+
 struct qs_custodian *qs_custodian_new(struct qs_loop *loop,
                                       struct qs_custodian *parent,
                                       struct qs_error *error) {
@@ -11,12 +30,12 @@ struct qs_custodian *qs_custodian_new(struct qs_loop *loop,
     qs_error_state(error, QS_ERROR_CUSTODIAN, "custodian");
     return NULL;
   }
-  struct qs_custodian *custodian = calloc(1, sizeof *custodian);
+  struct qs_custodian *custodian =
+      parent == NULL ? make_root(loop) : calloc(1, sizeof *custodian);
   if (custodian == NULL) {
     qs_error_posix(error, "custodian", NULL);
     return NULL;
   }
-  custodian->loop = loop;
   custodian->references = 1;
   qs_queue_init(&custodian->watchers);
   if (parent != NULL) {
@@ -76,7 +95,8 @@ static void empty(struct qs_custodian *custodian) {
     qs_member_leave(member);
     member->kind->shut_down(member);
   }
-  qs_queue_dissolve(custodian->loop, &custodian->watchers);
+  if (!qs_queue_is_empty(&custodian->watchers))
+    qs_queue_dissolve(qs_custodian_loop(custodian), &custodian->watchers);
   leave_parent(custodian);
 }
 

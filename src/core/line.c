@@ -111,8 +111,9 @@ static enum qs_status look_for_line(struct qs_input *input, size_t skip,
   }
   if (line.terminator == 0 || line.needs_more) {
     if (skip == 0) {
-      input->scanned = line.length;
-      input->scanned_end = end;
+      input->scanned =
+          line.length < UINT32_MAX ? (uint32_t)line.length : UINT32_MAX;
+      input->scanned_end = (unsigned char)end;
     }
     if (line.terminator == 0 || !input->has_ended) return QS_AGAIN;
   }

@@ -12,16 +12,21 @@
  */
 
 #include "error.h"
+#include "ring.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-/* The link by which something stands on the ready list. */
+/* The link by which something stands on the ready list; zeroed when it does
+ * not. */
 struct qs_ready {
-  TAILQ_ENTRY(qs_ready) link;
-  bool is_listed;
+  QS_RING_ENTRY(qs_ready) link;
 };
+
+static inline bool qs_ready_is_listed(const struct qs_ready *ready) {
+  return ready->link.next != NULL;
+}
 
 /* Memory for I/O, from malloc(3).  From `start` to `end` it is in use. */
 struct qs_block {
@@ -41,7 +46,7 @@ enum { QS_BLOCKS_KEPT = 16 };
 struct qs_loop {
   void *owner; /* whose loop it is; the core never looks */
   struct event_base *base;
-  TAILQ_HEAD(, qs_ready) ready;
+  struct qs_ready *ready; /* the first; NULL: none */
   size_t ready_count;
   struct qs_block *blocks[QS_BLOCKS_KEPT];
   size_t block_count;

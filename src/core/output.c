@@ -39,8 +39,8 @@ void qs_output_close(struct qs_output *output, bool sends_fin) {
   output->stream = NULL;
   unmark(output);
   qs_member_leave(&output->member);
-  qs_queue_dissolve(stream->loop, &output->writers);
-  qs_buffer_clear(&output->buffer, stream->loop);
+  qs_queue_dissolve(qs_stream_loop(stream), &output->writers);
+  qs_buffer_clear(&output->buffer, qs_stream_loop(stream));
   qs_stream_close_output(stream, sends_fin);
 }
 
@@ -76,11 +76,12 @@ static enum qs_status send_once(struct qs_output *output, const char *bytes,
   size_t sent = 0;
   enum qs_status status =
       qs_stream_try_send(output->stream, pieces, count, &sent, error);
-  if (status == QS_FAILED) qs_buffer_clear(buffer, output->stream->loop);
+  if (status == QS_FAILED)
+    qs_buffer_clear(buffer, qs_stream_loop(output->stream));
   if (status != QS_DONE) return status;
   size_t from_buffer = sent < buffered ? sent : buffered;
   if (from_buffer > 0)
-    qs_buffer_consume(buffer, output->stream->loop, from_buffer);
+    qs_buffer_consume(buffer, qs_stream_loop(output->stream), from_buffer);
   *taken += sent - from_buffer;
   return QS_DONE;
 }
@@ -88,7 +89,8 @@ static enum qs_status send_once(struct qs_output *output, const char *bytes,
 static enum qs_status store(struct qs_output *output, const char *bytes,
                             size_t size, struct qs_error *error) {
   struct qs_buffer *buffer = &output->buffer;
-  if (qs_buffer_reserve(buffer, output->stream->loop, size, error) != 0)
+  if (qs_buffer_reserve(buffer, qs_stream_loop(output->stream), size, error) !=
+      0)
     return QS_FAILED;
   memcpy(qs_buffer_space(buffer), bytes, size);
   qs_buffer_extend(buffer, size);
@@ -154,7 +156,7 @@ static void on_writable(evutil_socket_t fd, short what, void *owner) {
     if (status == QS_FAILED) keep_failure(output, &error);
     output->is_behind = status == QS_AGAIN;
   }
-  qs_queue_signal(output->stream->loop, &output->writers);
+  qs_queue_signal(qs_stream_loop(output->stream), &output->writers);
   if (!output->is_behind && qs_queue_first(&output->writers) == NULL)
     qs_readiness_disarm(output->stream->writable);
 }

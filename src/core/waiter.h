@@ -16,7 +16,6 @@
  */
 
 #include "loop.h"
-#include "ring.h"
 
 struct qs_queue;
 
