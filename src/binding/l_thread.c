@@ -153,6 +153,22 @@ static void *join_check(lua_State *L, struct qs_state *state) {
   return thread;
 }
 
+/* Replaces the table of results on top by what is in it; nil: nothing. */
+static int spread_results(lua_State *L) {
+  int table = lua_gettop(L);
+  int count = 0;
+  if (lua_istable(L, table)) {
+    lua_getfield(L, table, "n");
+    count = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  luaL_checkstack(L, count, "too many results");
+  for (int i = 1; i <= count; i++)
+    lua_rawgeti(L, table, i);
+  lua_remove(L, table);
+  return count;
+}
+
 static int join_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
   struct qs_thread *thread = self;
@@ -161,16 +177,7 @@ static int join_attempt(lua_State *L, struct qs_state *state, void *self,
   if (thread->phase != QS_PHASE_DEAD) return QS_OP_AGAIN;
   lua_pushboolean(L, !thread->has_failed);
   lua_getiuservalue(L, 1, QS_THREAD_COROUTINE);
-  if (thread->has_failed) return 2;
-  lua_getfield(L, -1, "n");
-  int count = (int)lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  luaL_checkstack(L, count, "too many results");
-  int table = lua_gettop(L);
-  for (int i = 1; i <= count; i++)
-    lua_rawgeti(L, table, i);
-  lua_remove(L, table);
-  return count + 1;
+  return thread->has_failed ? 2 : 1 + spread_results(L);
 }
 
 /* Joiners all look and none takes: all of them hear of the end. */

@@ -145,6 +145,26 @@ static void keep_failure(struct qs_output *output,
   output->is_behind = false;
 }
 
+enum qs_status qs_output_try_end(struct qs_output *output,
+                                 struct qs_error *error) {
+  if (output->stream == NULL) return QS_DONE;
+  output->stream->is_ending = true;
+  enum qs_status status = qs_output_try_flush(output, error);
+  output->stream->is_ending = false;
+  return status;
+}
+
+bool qs_output_close_in_order(struct qs_output *output) {
+  struct qs_error error;
+  if (output->stream == NULL) return true;
+  if (output->failure != 0 || !qs_queue_is_empty(&output->writers))
+    return false;
+  enum qs_status status = qs_output_try_end(output, &error);
+  if (status == QS_FAILED) keep_failure(output, &error);
+  if (status == QS_DONE) qs_output_close(output, true);
+  return status == QS_DONE;
+}
+
 /* Level-triggered, like the input: armed while somebody wants to send. */
 static void on_writable(evutil_socket_t fd, short what, void *owner) {
   struct qs_output *output = owner;

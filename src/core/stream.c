@@ -65,8 +65,8 @@ enum qs_status qs_stream_try_send(struct qs_stream *stream,
                                   const struct iovec *pieces, size_t count,
                                   size_t *sent, struct qs_error *error) {
   if (stream->reset != 0) return repeat_reset(stream, "send", error);
-  enum qs_status status =
-      qs_socket_try_send(stream->fd, pieces, count, sent, error);
+  enum qs_status status = qs_socket_try_send(
+      stream->fd, pieces, count, stream->is_ending ? MSG_MORE : 0, sent, error);
   if (status == QS_FAILED) remember_reset(stream, error);
   return status;
 }

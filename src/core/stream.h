@@ -21,6 +21,7 @@ struct qs_stream {
   bool is_input_open : 1;
   bool is_output_open : 1;
   bool has_ended : 1; /* the peer's end has been read: nothing is left there */
+  bool is_ending : 1; /* what is sent now is followed by FIN at once */
   struct qs_address local; /* as they were when the connection began */
   struct qs_address peer;
   struct qs_readiness readable;  /* knows the loop from the beginning */
