@@ -43,8 +43,8 @@ local function close_ports(input, output)
   input:close()
 end
 
--- What a connection's thread does when its handler has returned or failed.  When
--- the thread ends, its custodian is shut down.
+-- What a connection's thread does when its handler has failed, or has returned
+-- and left something to wait for.  With the thread goes its custodian.
 local function finish(server, input, output, ok, err, traceback)
   if ok then ok, err = pcall(close_ports, input, output) end
   if not ok then pcall(server.on_error, err, traceback or "") end

@@ -64,8 +64,8 @@ static void test_leave(void) {
 static void test_empty(void) {
   struct string s;
   thread_beads(&s);
-  for (char letter = 'a'; letter <= 'e'; letter++)
-    take(&s, letter);
+  for (const char *letter = "cabed"; *letter != '\0'; letter++)
+    take(&s, *letter);
   CHECK(s.first == NULL);
   expect(&s, "");
   QS_RING_APPEND(s.first, &s.beads[3], place);
