@@ -35,11 +35,9 @@ static struct qs_block *block_for(struct qs_loop *loop, size_t needed) {
                                    : qs_block_new(capacity);
 }
 
-int qs_buffer_reserve(struct qs_buffer *buffer, struct qs_loop *loop,
-                      size_t room, struct qs_error *error) {
-  if (buffer->block != NULL &&
-      (qs_buffer_room(buffer) >= room || slide(buffer, room)))
-    return 0;
+int qs_buffer_grow(struct qs_buffer *buffer, struct qs_loop *loop, size_t room,
+                   struct qs_error *error) {
+  if (slide(buffer, room)) return 0;
   struct qs_block *block = block_for(loop, qs_buffer_length(buffer) + room);
   if (block == NULL) {
     qs_error_posix(error, "buffer", NULL);

@@ -44,8 +44,16 @@ static inline void qs_buffer_extend(struct qs_buffer *buffer, size_t count) {
 
 /* Makes room for at least `room` bytes behind the end; the first time, a whole
  * block.  -1 and *error without memory; then nothing has changed. */
-int qs_buffer_reserve(struct qs_buffer *buffer, struct qs_loop *loop,
-                      size_t room, struct qs_error *error);
+int qs_buffer_grow(struct qs_buffer *buffer, struct qs_loop *loop, size_t room,
+                   struct qs_error *error);
+
+/* The same, unless there is room already.  After it the buffer has a block. */
+static inline int qs_buffer_reserve(struct qs_buffer *buffer,
+                                    struct qs_loop *loop, size_t room,
+                                    struct qs_error *error) {
+  if (buffer->block != NULL && qs_buffer_room(buffer) >= room) return 0;
+  return qs_buffer_grow(buffer, loop, room, error);
+}
 
 /* Takes `count` bytes from the front; gives the memory back with the last. */
 void qs_buffer_consume(struct qs_buffer *buffer, struct qs_loop *loop,

@@ -88,13 +88,13 @@ static size_t scan_from(const struct qs_input *input, size_t skip,
   return input->scanned - skip - 1;
 }
 
-/* QS_AGAIN here means: not in what is there, more may bring it. */
+/* In the `there` bytes behind `skip`.  QS_AGAIN means: not in them, more may
+ * bring it. */
 static enum qs_status look_for_line(struct qs_input *input, size_t skip,
-                                    enum qs_line_end end,
+                                    size_t there, enum qs_line_end end,
                                     struct qs_found *found,
                                     struct qs_error *error) {
   struct line line = {0};
-  size_t there = qs_buffer_length(&input->buffer) - skip;
   size_t from = scan_from(input, skip, end);
   const char *text = qs_buffer_bytes(&input->buffer) + skip;
   if (there > from) find_line(text + from, there - from, end, &line);
@@ -133,7 +133,8 @@ enum qs_status qs_input_try_line(struct qs_input *input, size_t skip,
     if (input->stream == NULL) return more;
     length = qs_buffer_length(&input->buffer);
     if (length > skip) {
-      enum qs_status status = look_for_line(input, skip, end, found, error);
+      enum qs_status status =
+          look_for_line(input, skip, length - skip, end, found, error);
       if (status != QS_AGAIN) return status;
     }
     if (more == QS_EOF && length > skip)

@@ -48,7 +48,7 @@ void qs_waiter_join(struct qs_waiter *waiter, struct qs_queue *queue) {
   waiter->queue = queue;
 }
 
-void qs_waiter_leave(struct qs_loop *loop, struct qs_waiter *waiter) {
+void qs_waiter_withdraw(struct qs_loop *loop, struct qs_waiter *waiter) {
   struct qs_queue *queue = waiter->queue;
   if (queue != NULL) {
     bool was_first = waiter->takes && qs_queue_first(queue) == waiter;
