@@ -89,7 +89,7 @@ end
 -- lower floors; those on one floor do not know each other.
 local floors = {
   attributes = 0,
-  address = 1,
+  address = 1, ring = 1,
   error = 2,
   loop = 3,
   waiter = 4, buffer = 4, socket = 4,
@@ -147,6 +147,7 @@ end
 -- What binding.h is too long for.
 local binding_headers = {
   ["binding.h"] = true, ["operation.h"] = true, ["event.h"] = true,
+  ["host.h"] = true,
   ["ports.h"] = true, ["udp.h"] = true,
 }
 

@@ -64,6 +64,60 @@ describe("serve", function()
     server:stop()
   end)
 
+  it("sends what the handler has left unsent, however slowly it is read",
+     function()
+    local text = ("0123456789abcdef"):rep(524288)
+    local server, port = serve(function(_, output) output:write(text) end)
+    local input, output = connect(port)
+    local parts = {}
+    repeat
+      thread.yield()
+      local part = input:read_some(100000)
+      parts[#parts + 1] = part
+    until not part
+    assert.is_true(table.concat(parts) == text)
+    helper.close(input, output)
+    server:stop()
+  end)
+
+  it("answers and ends in order a client that was not read to the end",
+     function()
+    local server, port = serve(function(input, output)
+      input:peek(1)
+      output:write "enough\n"
+    end)
+    for _ = 1, helper.rounds(20, 5) do
+      local input, output = connect(port)
+      output:write(("x"):rep(20000)):flush()
+      assert.equal("enough", input:read_line())
+      assert.is_nil(input:read_line())
+      helper.close(input, output)
+    end
+    server:stop()
+  end)
+
+  -- The client, a process of its own, ends with bytes unread: a reset.
+  it("reports that the handler's last words could not be sent", function()
+    local done, errors = semaphore.new(), {}
+    local server, port = serve(function(input, output)
+      output:write "unread":flush()
+      assert(not pcall(input.read, input, "a"))
+      output:write "nobody hears this"
+      done:post()
+    end, {on_error = function(err) errors[#errors + 1] = err end})
+    local name = helper.file(([[
+      local quayside = require "quayside"
+      quayside.sync((quayside.tcp.connect("127.0.0.1", %d)))
+      os.exit(0)]]):format(port))
+    local process = io.popen(helper.command(name))
+    done:wait()
+    process:close()
+    os.remove(name)
+    server:stop()
+    assert.equal(1, #errors)
+    assert.equal("ECONNRESET", errors[1].code)
+  end)
+
   it("gives each connection a custodian, gone when the handler returns",
      function()
     local seen, opened, left = {}, nil, nil
@@ -80,6 +134,37 @@ describe("serve", function()
     end
     assert.is_false(seen[1] == seen[2])
     for i = 1, 3 do assert.is_true(seen[i]:is_shut_down()) end
+    server:stop()
+  end)
+
+  it("lets the custodian of a connection list its ports and its thread",
+     function()
+    local server, port = serve(function(input, output)
+      local other = spawn(thread.sleep, 1e6)
+      local child = custodian.new()
+      local list = custodian.current():managed()
+      assert.same({input, output, thread.current(), other, child}, list)
+      input:close()
+      assert.equal(output, custodian.current():managed()[1])
+      output:write "listed\n"
+    end)
+    local input, output = connect(port)
+    assert.equal("listed", input:read_line())
+    helper.close(input, output)
+    server:stop()
+  end)
+
+  it("keeps the ports that the handler has forgotten", function()
+    local server, port = serve(function()
+      collectgarbage()
+      thread.sleep(0)
+      assert.equal(3, #custodian.current():managed())
+      custodian.current():managed()[2]:write "kept\n"
+    end)
+    local input, output = connect(port)
+    assert.equal("kept", input:read_line())
+    assert.is_nil(input:read_line())
+    helper.close(input, output)
     server:stop()
   end)
 

@@ -43,12 +43,11 @@ local function close_ports(input, output)
   input:close()
 end
 
--- What a connection's thread does when its handler has returned or failed.  The
--- shutdown ends the thread, too.
+-- What a connection's thread does when its handler has failed, or has returned
+-- and left something to wait for.  With the thread goes its custodian.
 local function finish(server, input, output, ok, err, traceback)
   if ok then ok, err = pcall(close_ports, input, output) end
   if not ok then pcall(server.on_error, err, traceback or "") end
-  custodian.current():shutdown_all()
 end
 
 core.on_connection(finish, count_out)
@@ -75,15 +74,13 @@ local function report_starvation(server, err)
   pcall(server.on_error, err, "")
 end
 
-local function accept_next(server, owner, rest_s)
-  local ok, input, output = pcall(core.accept_for, server.listener, owner)
+local function accept_next(server, rest_s)
+  local ok, err = pcall(core.serve_next, server.listener, server.custodian,
+                        server, server.handler)
   if ok then
     server.active = server.active + 1
-    output:buffer_mode("auto")
-    core.spawn_connection(owner, server, server.handler, input, output)
     return true
   end
-  local err = input
   if is_over(err) then return false end
   if not is_network(err) then error(err, 0) end
   report_starvation(server, err)
@@ -94,10 +91,9 @@ local function accept_all(server)
   local rest_s = FIRST_REST_S
   while true do
     if server.room then server.room:wait() end
-    local owner = custodian.new(server.custodian)
     local going_on, next_rest_s
     repeat
-      going_on, next_rest_s = accept_next(server, owner, rest_s)
+      going_on, next_rest_s = accept_next(server, rest_s)
       rest_s = next_rest_s or FIRST_REST_S
     until going_on ~= nil
     if not going_on then return end

@@ -8,15 +8,14 @@ static void append(struct qs_buffer *buffer, struct qs_loop *loop,
                    const char *bytes, size_t size) {
   struct qs_error error;
   CHECK(qs_buffer_reserve(buffer, loop, size, &error) == 0);
-  CHECK(buffer->capacity - buffer->end >= size);
-  memcpy(buffer->bytes + buffer->end, bytes, size);
-  buffer->end += size;
+  CHECK(qs_buffer_room(buffer) >= size);
+  memcpy(qs_buffer_space(buffer), bytes, size);
+  qs_buffer_extend(buffer, size);
 }
 
 static void expect(const struct qs_buffer *buffer, const char *text) {
   CHECK_ROW(qs_buffer_length(buffer) == strlen(text), text);
-  CHECK_ROW(memcmp(buffer->bytes + buffer->start, text, strlen(text)) == 0,
-            text);
+  CHECK_ROW(memcmp(qs_buffer_bytes(buffer), text, strlen(text)) == 0, text);
 }
 
 static void test_empty(void) {
@@ -25,15 +24,15 @@ static void test_empty(void) {
   fixture_open(&f);
   CHECK(qs_buffer_length(&buffer) == 0);
   append(&buffer, f.loop, "abc", 3);
-  CHECK(buffer.capacity == QS_BLOCK_SIZE);
+  CHECK(buffer.block->capacity == QS_BLOCK_SIZE);
   qs_buffer_consume(&buffer, f.loop, 1);
   expect(&buffer, "bc");
   qs_buffer_consume(&buffer, f.loop, 2);
-  CHECK(buffer.bytes == NULL && buffer.capacity == 0);
+  CHECK(qs_buffer_is_empty(&buffer));
   CHECK(f.loop->block_count == 1); /* given back */
   qs_buffer_clear(&buffer, f.loop);
   qs_buffer_settle(&buffer, f.loop);
-  CHECK(buffer.bytes == NULL);
+  CHECK(qs_buffer_is_empty(&buffer));
   fixture_close(&f);
 }
 
@@ -45,11 +44,11 @@ static void test_settle(void) {
   qs_buffer_consume(&buffer, f.loop, 1);
   qs_buffer_settle(&buffer, f.loop);
   expect(&buffer, "abc");
-  CHECK(buffer.capacity == 3 && f.loop->block_count == 1);
+  CHECK(buffer.block->capacity == 3 && f.loop->block_count == 1);
   qs_buffer_settle(&buffer, f.loop);
   append(&buffer, f.loop, "de", 2);
   expect(&buffer, "abcde");
-  CHECK(buffer.capacity == QS_BLOCK_SIZE && f.loop->block_count == 0);
+  CHECK(buffer.block->capacity == QS_BLOCK_SIZE && f.loop->block_count == 0);
   qs_buffer_clear(&buffer, f.loop);
   CHECK(f.loop->block_count == 1);
   fixture_close(&f);
@@ -62,7 +61,7 @@ static void test_settle_full(void) {
   fixture_open(&f);
   append(&buffer, f.loop, bytes, sizeof bytes);
   qs_buffer_settle(&buffer, f.loop); /* copying would cost too much */
-  CHECK(buffer.capacity == QS_BLOCK_SIZE && f.loop->block_count == 0);
+  CHECK(buffer.block->capacity == QS_BLOCK_SIZE && f.loop->block_count == 0);
   qs_buffer_clear(&buffer, f.loop);
   fixture_close(&f);
 }
@@ -78,9 +77,9 @@ static void test_grow(void) {
     append(&buffer, f.loop, bytes + i, 4096);
   CHECK(f.loop->block_count == 1); /* outgrown */
   CHECK(qs_buffer_length(&buffer) == sizeof bytes);
-  CHECK(memcmp(buffer.bytes, bytes, sizeof bytes) == 0);
+  CHECK(memcmp(qs_buffer_bytes(&buffer), bytes, sizeof bytes) == 0);
   qs_buffer_consume(&buffer, f.loop, sizeof bytes);
-  CHECK(buffer.bytes == NULL && f.loop->block_count == 1);
+  CHECK(qs_buffer_is_empty(&buffer) && f.loop->block_count == 1);
   fixture_close(&f);
 }
 
@@ -99,11 +98,11 @@ static void test_slide(void) {
       bytes[j] = (char)next_in++;
     append(&buffer, f.loop, bytes, sizeof bytes);
     for (size_t j = 0; j < sizeof bytes; j++)
-      CHECK((unsigned char)buffer.bytes[buffer.start + j] == next_out++);
+      CHECK((unsigned char)qs_buffer_bytes(&buffer)[j] == next_out++);
     qs_buffer_consume(&buffer, f.loop, sizeof bytes);
   }
   CHECK(qs_buffer_length(&buffer) == 1);
-  CHECK(buffer.capacity == QS_BLOCK_SIZE);
+  CHECK(buffer.block->capacity == QS_BLOCK_SIZE);
   qs_buffer_clear(&buffer, f.loop);
   fixture_close(&f);
 }

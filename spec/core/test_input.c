@@ -343,11 +343,11 @@ static void test_memory(void) {
   open_reader(&r);
   waiter_init(&waiter, NULL, true);
   CHECK(some(&r, 9) == QS_AGAIN);
-  CHECK(r.input.buffer.bytes == NULL && r.f.loop->block_count == 1);
+  CHECK(qs_buffer_is_empty(&r.input.buffer) && r.f.loop->block_count == 1);
   arrive(&r, "abc");
   CHECK(bytes(&r, 0, 9) == QS_AGAIN);
   CHECK(qs_input_wait(&r.input, &waiter, &r.error) == 0);
-  CHECK(r.input.buffer.capacity == 3 && r.f.loop->block_count == 1);
+  CHECK(r.input.buffer.block->capacity == 3 && r.f.loop->block_count == 1);
   qs_waiter_leave(r.f.loop, &waiter);
   close_reader(&r);
 }

@@ -70,8 +70,8 @@ static void feed(struct reader *r, const char *bytes, size_t size) {
   struct qs_buffer *buffer = &r->input.buffer;
   struct qs_error error;
   CHECK(qs_buffer_reserve(buffer, r->f.loop, size, &error) == 0);
-  memcpy(buffer->bytes + buffer->end, bytes, size);
-  buffer->end += size;
+  memcpy(qs_buffer_space(buffer), bytes, size);
+  qs_buffer_extend(buffer, size);
 }
 
 static void rewind_reader(struct reader *r) {

@@ -28,7 +28,7 @@ static void test_posted_once(void) {
   qs_loop_post(f.loop, &ready);
   CHECK(f.loop->ready_count == 1);
   CHECK(qs_loop_next(f.loop) == &ready);
-  CHECK(!ready.is_listed && f.loop->ready_count == 0);
+  CHECK(!qs_ready_is_listed(&ready) && f.loop->ready_count == 0);
   fixture_close(&f);
 }
 
@@ -58,7 +58,7 @@ static void test_look(void) {
 
 static void test_blocks(void) {
   struct fixture f;
-  char *blocks[QS_BLOCKS_KEPT + 4];
+  struct qs_block *blocks[QS_BLOCKS_KEPT + 4];
 
   enum { COUNT = sizeof blocks / sizeof blocks[0] };
 
@@ -66,7 +66,7 @@ static void test_blocks(void) {
   for (int i = 0; i < COUNT; i++) {
     blocks[i] = qs_loop_take_block(f.loop);
     CHECK(blocks[i] != NULL);
-    blocks[i][0] = blocks[i][QS_BLOCK_SIZE - 1] = 'x';
+    blocks[i]->bytes[0] = blocks[i]->bytes[QS_BLOCK_SIZE - 1] = 'x';
   }
   for (int i = 0; i < COUNT; i++)
     qs_loop_give_block(f.loop, blocks[i]);

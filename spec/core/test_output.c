@@ -93,7 +93,7 @@ static void test_buffered(void) {
   for (int twice = 0; twice < 2; twice++)
     CHECK(flush(&w) == QS_DONE);
   peer_expect(w.peer, "hello world");
-  CHECK(w.output.buffer.bytes == NULL);
+  CHECK(qs_buffer_is_empty(&w.output.buffer));
   close_writer(&w);
 }
 
@@ -134,7 +134,7 @@ static void test_direct(void) {
   size_t arrived = 0;
   while (arrived < sizeof bytes + 2) /* in order, and without a flush */
     arrived = swallow(&w, arrived);
-  CHECK(w.output.buffer.bytes == NULL);
+  CHECK(qs_buffer_is_empty(&w.output.buffer));
   close_writer(&w);
 }
 
@@ -170,8 +170,9 @@ static void test_bounded(void) {
   char *bytes = make_large();
   open_writer(&w);
   stuff(&w, bytes);
-  CHECK(w.output.buffer.capacity <= QS_BLOCK_SIZE);
-  CHECK(flush(&w) == (w.output.buffer.bytes == NULL ? QS_DONE : QS_AGAIN));
+  CHECK(qs_buffer_length(&w.output.buffer) <= QS_BLOCK_SIZE);
+  CHECK(flush(&w) ==
+        (qs_buffer_is_empty(&w.output.buffer) ? QS_DONE : QS_AGAIN));
   CHECK(!qs_output_is_ready(&w.output) || w.output.mode != QS_MODE_NONE);
   free(bytes);
   close_writer(&w);
@@ -190,7 +191,7 @@ static void test_some(void) {
     enum qs_status status = qs_output_try_write_some(
         &w.output, bytes + sent, LARGE - sent, &taken, &w.error);
     CHECK(status == QS_DONE ? taken > 0 : status == QS_AGAIN && taken == 0);
-    CHECK(w.output.buffer.bytes == NULL); /* nothing stays behind */
+    CHECK(qs_buffer_is_empty(&w.output.buffer)); /* nothing stays behind */
     sent += taken;
     if (status == QS_AGAIN) arrived = swallow(&w, arrived);
   }
@@ -280,7 +281,7 @@ static void test_reset(void) {
     CHECK(w.error.code == ECONNRESET);
     CHECK(qs_output_is_ready(&w.output));
   }
-  CHECK(w.output.buffer.bytes == NULL); /* it has nowhere to go */
+  CHECK(qs_buffer_is_empty(&w.output.buffer)); /* it has nowhere to go */
   free(bytes);
   close_writer(&w);
 }
@@ -348,6 +349,66 @@ static void test_closed(void) {
   close_writer(&w);
 }
 
+static void test_in_order(void) {
+  struct writer w;
+  open_writer(&w);
+  struct qs_stream *stream = w.output.stream;
+  put_text(&w, "the last words");
+  qs_output_mark(&w.output, &w.dirty);
+  CHECK(qs_output_close_in_order(&w.output));
+  CHECK(w.output.stream == NULL);
+  CHECK(qs_output_close_in_order(&w.output)); /* no effect */
+  peer_expect(w.peer, "the last words");
+  peer_expect_end(w.peer);
+  qs_stream_close_input(stream);
+  close_writer(&w);
+}
+
+/* What would have to wait stays as it is. */
+static void test_in_order_later(void) {
+  struct writer w;
+  struct qs_waiter waiter;
+  char *bytes = make_large();
+  open_writer(&w);
+  put_text(&w, "x");
+  waiter_init(&waiter, NULL, true);
+  CHECK(qs_output_wait(&w.output, &waiter, &w.error) == 0);
+  CHECK(!qs_output_close_in_order(&w.output)); /* somebody has the turn */
+  CHECK(!has_arrived(&w));
+  qs_waiter_leave(w.f.loop, &waiter);
+  CHECK(flush(&w) == QS_DONE);
+  peer_expect(w.peer, "x");
+  size_t taken = stuff(&w, bytes);
+  size_t kept = 0; /* in the buffer */
+  CHECK(put(&w, bytes + taken, 100, &kept) == QS_DONE && kept == 100);
+  CHECK(!qs_output_close_in_order(&w.output)); /* there is no room */
+  CHECK(w.output.stream != NULL && !qs_buffer_is_empty(&w.output.buffer));
+  struct qs_stream *stream = w.output.stream;
+  for (size_t arrived = 0; arrived < taken + kept;) {
+    arrived = swallow(&w, arrived);
+    qs_output_close_in_order(&w.output);
+  }
+  CHECK(w.output.stream == NULL);
+  peer_expect_end(w.peer);
+  qs_stream_close_input(stream);
+  free(bytes);
+  close_writer(&w);
+}
+
+static void test_in_order_failed(void) {
+  struct writer w;
+  open_writer(&w);
+  struct qs_stream *stream = w.output.stream;
+  put_text(&w, "x");
+  reset(&w);
+  for (int twice = 0; twice < 2; twice++)
+    CHECK(!qs_output_close_in_order(&w.output));
+  CHECK(flush(&w) == QS_FAILED && w.error.code == ECONNRESET);
+  CHECK(qs_output_close_in_order(&w.output)); /* told: nothing is left */
+  qs_stream_close_input(stream);
+  close_writer(&w);
+}
+
 static void test_custodian(void) {
   struct writer w;
   char *bytes = make_large();
@@ -364,6 +425,9 @@ static void test_custodian(void) {
 }
 
 static const struct check_case cases[] = {
+    {"closing in order sends what is left, then the end", test_in_order},
+    {"closing in order does not wait", test_in_order_later},
+    {"closing in order keeps a failure to be told", test_in_order_failed},
     {"what is written goes at the flush", test_buffered},
     {"a full buffer goes by itself", test_full},
     {"a large piece goes at once, behind the small ones", test_direct},

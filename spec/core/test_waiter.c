@@ -104,7 +104,7 @@ static void test_withdrawn_turn(void) {
   open_line(&line, true);
   qs_queue_signal(line.f.loop, &line.queue);
   qs_waiter_leave(line.f.loop, &line.waiters[0]); /* woken, not served */
-  CHECK(!line.waiters[0].ready.is_listed);
+  CHECK(!qs_ready_is_listed(&line.waiters[0].ready));
   CHECK(pop(&line) == &line.waiters[1]);
   CHECK(pop(&line) == NULL);
   close_line(&line);

@@ -59,7 +59,6 @@ enum qs_phase {
 struct qs_operation;
 struct qs_registration;
 
-TAILQ_HEAD(qs_registrations, qs_registration);
 LIST_HEAD(qs_visits, qs_visit);
 
 struct qs_thread {
@@ -67,24 +66,25 @@ struct qs_thread {
                               the thread's place in the run queue */
   lua_State *L;            /* NULL once dead */
   struct qs_member member; /* of the custodian that may kill it */
-  struct qs_custodian *custodian; /* the current one; counted */
-  struct qs_queue joiners;        /* wait for its end */
-  struct qs_registrations registrations;
+  struct qs_custodian *custodian;        /* the current one; counted */
+  struct qs_queue joiners;               /* wait for its end */
+  struct qs_registration *registrations; /* the first; NULL: none */
   struct qs_visits visits; /* custodians entered by custodian:with */
   const struct qs_operation *operation; /* it waits in */
   void *self;                           /* what that works on */
   size_t numbers[2]; /* the operation's: its arguments, or how far it is */
+  int anchor;        /* where it stands in the table of anchors; 0: nowhere */
   unsigned char phase;
   unsigned char pending_break;
-  bool is_break_enabled;
-  bool is_wait_breakable; /* the call under way enables breaks while waiting */
-  bool is_broken;         /* woken by a break */
-  bool is_woken;          /* claimed by a partner in a sync */
-  bool is_killed;
-  bool is_dying; /* its pending <close> variables are being run */
-  bool has_failed;
-  bool has_epilogue; /* serves a connection, which is to be ended in order */
-  bool has_server;   /* is to be counted out when it is dead */
+  bool is_break_enabled : 1;
+  bool is_wait_breakable : 1; /* the call under way enables breaks in a wait */
+  bool is_broken : 1;         /* woken by a break */
+  bool is_woken : 1;          /* claimed by a partner in a sync */
+  bool is_killed : 1;
+  bool is_dying : 1; /* its pending <close> variables are being run */
+  bool has_failed : 1;
+  bool has_epilogue : 1; /* serves a connection, to be ended in order */
+  bool has_server : 1;   /* is to be counted out when it is dead */
 };
 
 struct qs_state {
@@ -104,7 +104,7 @@ struct qs_state {
   const void *metatables[QS_TYPE_COUNT];
   size_t sizes[QS_TYPE_COUNT]; /* of the userdata; 0: none made yet */
   struct qs_interrupt *interrupt;
-  struct qs_registrations spares[2]; /* for reuse: plain, with a timer */
+  struct qs_registration *spares[2]; /* for reuse: plain, with a timer */
   size_t spare_count;
   uint32_t random; /* which of the ready events a sync begins with */
 };
@@ -258,6 +258,11 @@ enum {
   QS_THREAD_OUTPUT,
 };
 
+/* Starts the thread that serves a connection, under a custodian of its own;
+ * the server and the handler are on top of the stack.  0 or QS_OP_FAILED. */
+int qs_begin_connection(lua_State *L, struct qs_state *state,
+                        const struct qs_accepted *accepted,
+                        struct qs_custodian *parent, struct qs_error *error);
 void qs_open_end(lua_State *L, struct qs_state *state);
 void qs_open_thread(lua_State *L, struct qs_state *state);
 /* Pushes the thread's userdata, which must be anchored. */
@@ -291,34 +296,21 @@ struct qs_custodian *qs_check_custodian(lua_State *L, struct qs_state *state,
 int qs_check_alive(const struct qs_custodian *custodian,
                    struct qs_error *error);
 
-/* --- l_lookup.c ------------------------------------------------------------ */
-
-/* Userdata; to be marked to-be-closed. */
-struct qs_host {
-  void *target; /* what the addresses are for: the caller's affair */
-  struct qs_loop *loop;
-  struct qs_lookup *lookup;
-  struct qs_queue watchers;
-  struct qs_addresses addresses;
-  enum qs_status status;
-  struct qs_error error;
-};
-
-/* Pushes a host: no name, no addresses; a numeric one is known at once. */
-struct qs_host *qs_push_host(lua_State *L, struct qs_state *state,
-                             const char *name, uint16_t port, int type);
-enum qs_status qs_host_try(const struct qs_host *host, struct qs_error *error);
-void qs_host_wait(struct qs_host *host, struct qs_waiter *waiter);
-void qs_host_close(struct qs_host *host);
-void qs_open_lookup(lua_State *L, struct qs_state *state);
-
 /* --- ports --------------------------------------------------------------- */
 
 /* Pushes input and output over a new connection; QS_OP_FAILED and *error if
  * that cannot be (the descriptor is closed).  Else 2. */
-int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
-                  const struct qs_address *local, const struct qs_address *peer,
+int qs_push_ports(lua_State *L, struct qs_state *state,
+                  const struct qs_accepted *accepted,
                   struct qs_custodian *custodian, struct qs_error *error);
+/* In two steps: pushes them closed, the connection being state->orphan (-1 and
+ * *error likewise); and gives it to the two on top, which cannot fail.  They
+ * are not remembered: who does so must keep them within reach. */
+int qs_push_closed_ports(lua_State *L, struct qs_state *state,
+                         const struct qs_accepted *accepted,
+                         struct qs_error *error);
+void qs_open_ports(lua_State *L, struct qs_state *state,
+                   struct qs_custodian *custodian);
 
 /* Pushes 2 strings, or string, port, string, port. */
 int qs_push_ends(lua_State *L, const struct qs_address *local,
@@ -333,7 +325,7 @@ void qs_open_event(lua_State *L, struct qs_state *state);
 void qs_open_sync(lua_State *L, struct qs_state *state);
 void qs_open_address(lua_State *L, struct qs_state *state);
 void qs_open_coroutine(lua_State *L, struct qs_state *state);
-
+void qs_open_lookup(lua_State *L, struct qs_state *state);
 void qs_open_udp(lua_State *L, struct qs_state *state);
 
 /* --- l_interrupt.c: Ctrl-C ----------------------------------------------- */

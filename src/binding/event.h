@@ -16,7 +16,7 @@ typedef int qs_arm_fn(void *self, struct qs_waiter *waiter,
 
 struct qs_registration {
   struct qs_waiter waiter;
-  TAILQ_ENTRY(qs_registration) link;
+  QS_RING_ENTRY(qs_registration) link;
   void *target;
   qs_arm_fn *arm;         /* joins and arms, like qs_operation.wait; or NULL */
   struct qs_timer *timer; /* NULL: never had one */

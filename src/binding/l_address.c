@@ -17,22 +17,34 @@ static void close_orphan(struct qs_state *state) {
   qs_stream_close_input(orphan);
 }
 
-int qs_push_ports(lua_State *L, struct qs_state *state, int fd,
-                  const struct qs_address *local, const struct qs_address *peer,
-                  struct qs_custodian *custodian, struct qs_error *error) {
+int qs_push_closed_ports(lua_State *L, struct qs_state *state,
+                         const struct qs_accepted *accepted,
+                         struct qs_error *error) {
   close_orphan(state);
-  struct qs_stream *stream = qs_stream_new(state->loop, fd, local, peer, error);
-  if (stream == NULL) return QS_OP_FAILED;
-  state->orphan = stream;
-  struct qs_input *input =
-      qs_push_new(L, state, QS_TYPE_INPUT, sizeof *input, 0);
-  struct qs_output *output =
-      qs_push_new(L, state, QS_TYPE_OUTPUT, sizeof *output, 0);
+  state->orphan = qs_stream_new(state->loop, accepted->fd, &accepted->local,
+                                &accepted->peer, error);
+  if (state->orphan == NULL) return -1;
+  qs_push_new(L, state, QS_TYPE_INPUT, sizeof(struct qs_input), 0);
+  qs_push_new(L, state, QS_TYPE_OUTPUT, sizeof(struct qs_output), 0);
+  return 0;
+}
+
+void qs_open_ports(lua_State *L, struct qs_state *state,
+                   struct qs_custodian *custodian) {
+  qs_input_open(lua_touserdata(L, -2), state->orphan, custodian);
+  qs_output_open(lua_touserdata(L, -1), state->orphan, custodian);
+  state->orphan = NULL;
+}
+
+int qs_push_ports(lua_State *L, struct qs_state *state,
+                  const struct qs_accepted *accepted,
+                  struct qs_custodian *custodian, struct qs_error *error) {
+  if (qs_push_closed_ports(L, state, accepted, error) != 0) return QS_OP_FAILED;
+  struct qs_input *input = lua_touserdata(L, -2);
+  struct qs_output *output = lua_touserdata(L, -1);
   qs_remember(L, &input->member, -2);
   qs_remember(L, &output->member, -1);
-  qs_input_open(input, stream, custodian);
-  qs_output_open(output, stream, custodian);
-  state->orphan = NULL;
+  qs_open_ports(L, state, custodian);
   return 2;
 }
 

@@ -84,15 +84,14 @@ static void *connect_breakable_check(lua_State *L, struct qs_state *state) {
 
 static int take(lua_State *L, struct qs_state *state,
                 struct qs_connect *connect, struct qs_error *error) {
-  static const struct qs_address unknown;
-  struct qs_address peer;
-  int fd;
-  switch (qs_connect_try_take(connect, &fd, &peer, error)) {
+  struct qs_accepted connection = {0};
+  switch (
+      qs_connect_try_take(connect, &connection.fd, &connection.peer, error)) {
   case QS_AGAIN:
     return QS_OP_AGAIN;
   case QS_DONE:
-    return qs_push_ports(L, state, fd, &unknown, &peer,
-                         state->current->custodian, error);
+    return qs_push_ports(L, state, &connection, state->current->custodian,
+                         error);
   default:
     return QS_OP_FAILED;
   }

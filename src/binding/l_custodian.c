@@ -128,11 +128,45 @@ void qs_leave_visits(struct qs_thread *thread) {
 
 /* --- what it manages ----------------------------------------------------------- */
 
+static struct qs_thread *thread_of(struct qs_member *member) {
+  return (struct qs_thread *)(void *)((char *)member -
+                                      offsetof(struct qs_thread, member));
+}
+
+/* The ports of a connection that is served are remembered by its thread only,
+ * the thread on top of the stack. */
+static bool push_port_of_thread(lua_State *L, const struct qs_member *member) {
+  lua_getiuservalue(L, -1, QS_THREAD_INPUT);
+  lua_getiuservalue(L, -2, QS_THREAD_OUTPUT);
+  struct qs_input *input = lua_touserdata(L, -2);
+  struct qs_output *output = lua_touserdata(L, -1);
+  if (input != NULL && &input->member == member)
+    lua_pop(L, 1);
+  else if (output != NULL && &output->member == member)
+    lua_remove(L, -2);
+  else {
+    lua_pop(L, 3);
+    return false;
+  }
+  lua_remove(L, -2);
+  return true;
+}
+
+static bool push_served_port(lua_State *L, const struct qs_member *port) {
+  struct qs_member *member;
+  QS_RING_FOREACH (member, port->custodian->members, link) {
+    if (member->kind != &qs_thread_kind || !thread_of(member)->has_server)
+      continue;
+    qs_push_thread(L, thread_of(member));
+    if (push_port_of_thread(L, port)) return true;
+  }
+  return false;
+}
+
 static bool push_member(lua_State *L, struct qs_member *member) {
-  if (member->kind != &qs_thread_kind) return qs_recall(L, member);
-  qs_push_thread(
-      L, (struct qs_thread *)(void *)((char *)member -
-                                      offsetof(struct qs_thread, member)));
+  if (member->kind != &qs_thread_kind)
+    return qs_recall(L, member) || push_served_port(L, member);
+  qs_push_thread(L, thread_of(member));
   return true;
 }
 
@@ -144,9 +178,9 @@ static int managed(lua_State *L) {
   struct qs_member *member;
   lua_Integer count = 0;
   lua_newtable(L);
-  TAILQ_FOREACH (member, &custodian->members, link)
+  QS_RING_FOREACH (member, custodian->members, link)
     if (push_member(L, member)) lua_rawseti(L, -2, ++count);
-  TAILQ_FOREACH (child, &custodian->children, link) {
+  QS_RING_FOREACH (child, custodian->children, link) {
     qs_push_custodian(L, state, child);
     lua_rawseti(L, -2, ++count);
   }

@@ -10,7 +10,7 @@
  * it is collected.
  *
  * User value QS_THREAD_COROUTINE of a thread is its coroutine while it lives,
- * then the table of its results, or its error.
+ * then the table of its results (nil: none), or its error.
  */
 
 static const char anchors;     /* registry key */
@@ -21,17 +21,19 @@ static const char counted_out; /* registry key */
 /* --- anchors -------------------------------------------------------------- */
 
 void qs_anchor(lua_State *L, struct qs_thread *thread, int index) {
+  if (thread->anchor != 0) return;
   index = lua_absindex(L, index);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
   lua_pushvalue(L, index);
-  lua_rawsetp(L, -2, thread);
+  thread->anchor = luaL_ref(L, -2);
   lua_pop(L, 1);
 }
 
-static void drop_anchor(lua_State *L, const struct qs_thread *thread) {
+static void drop_anchor(lua_State *L, struct qs_thread *thread) {
+  if (thread->anchor == 0) return;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
-  lua_pushnil(L);
-  lua_rawsetp(L, -2, thread);
+  luaL_unref(L, -1, thread->anchor);
+  thread->anchor = 0;
   lua_pop(L, 1);
 }
 
@@ -43,13 +45,13 @@ void qs_unanchor(lua_State *L, struct qs_thread *thread) {
 }
 
 void qs_push_thread(lua_State *L, struct qs_thread *thread) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
-  lua_rawgetp(L, -1, thread);
-  lua_remove(L, -2);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
+  if (thread->anchor == 0) {
     if (!qs_recall(L, thread)) lua_pushnil(L);
+    return;
   }
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &anchors);
+  lua_rawgeti(L, -1, thread->anchor);
+  lua_remove(L, -2);
 }
 
 /* --- the end of a thread ---------------------------------------------------- */
@@ -88,9 +90,6 @@ static void count_out(lua_State *L) {
  * connection's thread goes what it had opened, also when it was killed. */
 static void release(lua_State *L, struct qs_state *state,
                     struct qs_thread *thread) {
-  struct qs_custodian *owner = NULL;
-  if (thread->has_server) owner = thread->member.custodian;
-  if (owner != NULL) qs_custodian_retain(owner);
   qs_push_thread(L, thread);
   lua_insert(L, -2);
   lua_setiuservalue(L, -2, QS_THREAD_COROUTINE);
@@ -106,16 +105,20 @@ static void release(lua_State *L, struct qs_state *state,
   thread->custodian = NULL;
   qs_queue_dissolve(state->loop, &thread->joiners);
   drop_anchor(L, thread);
-  if (owner != NULL) qs_custodian_shut_down(owner);
-  qs_custodian_release(owner);
   if (thread->has_server) count_out(L);
   lua_pop(L, 1);
 }
 
+/* The coroutine's stack holds them. */
 static void keep_results(lua_State *L, struct qs_state *state,
                          struct qs_thread *thread) {
   lua_State *co = thread->L;
   int count = lua_gettop(co);
+  if (count == 0) {
+    lua_pushnil(L);
+    release(L, state, thread);
+    return;
+  }
   luaL_checkstack(L, count + 8, "too many results");
   lua_createtable(L, count, 1);
   int table = lua_gettop(L);
@@ -178,6 +181,19 @@ static void keep_error(lua_State *L, struct qs_state *state,
     tell(L);
 }
 
+/* The usual end of a connection.  False when there is something to wait for, or
+ * to tell. */
+static bool close_at_once(lua_State *L, struct qs_thread *thread) {
+  luaL_checkstack(L, 4, NULL);
+  qs_push_thread(L, thread);
+  lua_getiuservalue(L, -1, QS_THREAD_INPUT);
+  lua_getiuservalue(L, -2, QS_THREAD_OUTPUT);
+  bool is_closed = qs_output_close_in_order(lua_touserdata(L, -1));
+  if (is_closed) qs_input_close(lua_touserdata(L, -2));
+  lua_pop(L, 3);
+  return is_closed;
+}
+
 /* The same thread goes on with the epilogue: (server, input, output, ok, error,
  * traceback). */
 static void begin_epilogue(lua_State *L, struct qs_state *state,
@@ -203,7 +219,8 @@ static void begin_epilogue(lua_State *L, struct qs_state *state,
 
 void qs_thread_finish(struct qs_state *state, struct qs_thread *thread,
                       int status) {
-  if (thread->has_epilogue && !thread->is_killed)
+  bool is_in_order = thread->has_epilogue && !thread->is_killed;
+  if (is_in_order && !(status == LUA_OK && close_at_once(state->main, thread)))
     begin_epilogue(state->main, state, thread, status);
   else if (status == LUA_OK)
     keep_results(state->main, state, thread);
@@ -251,7 +268,7 @@ static void shut_down(struct qs_member *member) {
   struct qs_thread *thread =
       (struct qs_thread *)(void *)((char *)member -
                                    offsetof(struct qs_thread, member));
-  qs_thread_kill(thread->custodian->loop->owner, thread);
+  qs_thread_kill(qs_custodian_loop(thread->custodian)->owner, thread);
 }
 
 const struct qs_member_kind qs_thread_kind = {"thread", shut_down};

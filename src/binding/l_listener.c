@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "event.h"
+#include "host.h"
 
 #include <limits.h>
 
@@ -152,25 +153,34 @@ static enum qs_status accept_one(lua_State *L, struct qs_listener *listener,
   return status;
 }
 
-/* The owner is looked at first: under a dead one the client stays queued. */
-static int accept_under(lua_State *L, struct qs_state *state,
-                        struct qs_listener *listener,
-                        struct qs_custodian *owner, struct qs_error *error) {
-  struct qs_accepted accepted;
+/* The owner is looked at first: under a dead one the client stays queued.  0,
+ * QS_OP_AGAIN or QS_OP_FAILED. */
+static int accept_client(lua_State *L, struct qs_state *state,
+                         struct qs_listener *listener,
+                         const struct qs_custodian *owner,
+                         struct qs_accepted *accepted, struct qs_error *error) {
   if (listener->sockets != NULL) {
     if (qs_check_alive(owner, error) != 0) return QS_OP_FAILED;
     if (!qs_queue_is_turn(&listener->acceptors, state->current))
       return QS_OP_AGAIN;
   }
-  switch (accept_one(L, listener, &accepted, error)) {
+  switch (accept_one(L, listener, accepted, error)) {
   case QS_AGAIN:
     return QS_OP_AGAIN;
   case QS_DONE:
-    return qs_push_ports(L, state, accepted.fd, &accepted.local, &accepted.peer,
-                         owner, error);
+    return 0;
   default:
     return QS_OP_FAILED;
   }
+}
+
+static int accept_under(lua_State *L, struct qs_state *state,
+                        struct qs_listener *listener,
+                        struct qs_custodian *owner, struct qs_error *error) {
+  struct qs_accepted accepted;
+  int status = accept_client(L, state, listener, owner, &accepted, error);
+  if (status != 0) return status;
+  return qs_push_ports(L, state, &accepted, owner, error);
 }
 
 static int accept_attempt(lua_State *L, struct qs_state *state, void *self,
@@ -182,6 +192,25 @@ static int accept_for_attempt(lua_State *L, struct qs_state *state, void *self,
                               struct qs_error *error) {
   return accept_under(L, state, self,
                       qs_check_custodian(L, state, ACCEPT_CUSTODIAN), error);
+}
+
+/* core.serve_next(listener, custodian, server, handler): accepts a connection
+ * and starts its thread, under a new custodian below that. */
+enum { SERVE_LISTENER = 1, SERVE_CUSTODIAN, SERVE_SERVER, SERVE_HANDLER };
+
+static void *serve_check(lua_State *L, struct qs_state *state) {
+  lua_settop(L, SERVE_HANDLER);
+  qs_check_custodian(L, state, SERVE_CUSTODIAN);
+  return check_listener(L, state, SERVE_LISTENER);
+}
+
+static int serve_attempt(lua_State *L, struct qs_state *state, void *self,
+                         struct qs_error *error) {
+  struct qs_custodian *parent = qs_check_custodian(L, state, SERVE_CUSTODIAN);
+  struct qs_accepted accepted;
+  int status = accept_client(L, state, self, parent, &accepted, error);
+  if (status != 0) return status;
+  return qs_begin_connection(L, state, &accepted, parent, error);
 }
 
 static int accept_wait(void *self, struct qs_waiter *waiter,
@@ -217,6 +246,14 @@ static const struct qs_operation accept_for_operation = {
     .name = "tcp.accept",
     .check = accept_for_check,
     .attempt = accept_for_attempt,
+    .wait = accept_wait,
+    .describe = accept_describe,
+};
+
+static const struct qs_operation serve_operation = {
+    .name = "tcp.accept",
+    .check = serve_check,
+    .attempt = serve_attempt,
     .wait = accept_wait,
     .describe = accept_describe,
 };
@@ -342,8 +379,8 @@ void qs_open_listener(lua_State *L, struct qs_state *state) {
   lua_setfield(L, -2, "accept");
   qs_push_blocking(L, state, &accept_breakable_operation);
   lua_setfield(L, -2, "accept_enable_break");
-  qs_push_blocking(L, state, &accept_for_operation);
-  lua_setfield(L, -2, "accept_for");
+  qs_push_blocking(L, state, &serve_operation);
+  lua_setfield(L, -2, "serve_next");
   qs_push_try(L, state, &accept_for_operation);
   lua_setfield(L, -2, "try_accept");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "binding.h"
+#include "host.h"
 
 /*
  * A host name being looked up, for the calls that need addresses before they

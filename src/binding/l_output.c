@@ -197,9 +197,11 @@ static int close_attempt(lua_State *L, struct qs_state *state, void *self,
   if (output->stream == NULL) return 0;
   output->is_closing = true;
   if (!qs_queue_is_turn(&output->writers, state->current)) return QS_OP_AGAIN;
-  enum qs_status status = qs_output_try_flush(output, error);
+  bool sends_fin = lua_toboolean(L, 2);
+  enum qs_status status = sends_fin ? qs_output_try_end(output, error)
+                                    : qs_output_try_flush(output, error);
   if (status == QS_AGAIN) return QS_OP_AGAIN;
-  qs_output_close(output, lua_toboolean(L, 2));
+  qs_output_close(output, sends_fin);
   return qs_outcome(status, 0);
 }
 

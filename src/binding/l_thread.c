@@ -14,7 +14,6 @@ push_thread_record(lua_State *L, struct qs_state *state, int values) {
   thread->phase = QS_PHASE_DEAD;
   thread->waiter.owner = thread;
   thread->waiter.takes = true;
-  TAILQ_INIT(&thread->registrations);
   LIST_INIT(&thread->visits);
   qs_queue_init(&thread->joiners);
   return thread;
@@ -22,36 +21,48 @@ push_thread_record(lua_State *L, struct qs_state *state, int values) {
 
 /* The function and its arguments are the `count` values on top.  Pushes the
  * thread, with room for `values` user values, in their place. */
-static struct qs_thread *spawn_under(lua_State *L, struct qs_state *state,
-                                     struct qs_custodian *owner, int count,
-                                     int values) {
-  static const struct qs_context context = {"thread.spawn", NULL, -1};
-  struct qs_error error;
+static struct qs_thread *push_thread(lua_State *L, struct qs_state *state,
+                                     int count, int values) {
   struct qs_thread *thread = push_thread_record(L, state, values);
   lua_State *co = lua_newthread(L);
   lua_setiuservalue(L, -2, QS_THREAD_COROUTINE);
   lua_insert(L, -count - 1);
   luaL_checkstack(co, count, "too many arguments");
   lua_xmove(L, co, count);
-  if (qs_custodian_add(owner, &thread->member, &qs_thread_kind, &error) != 0)
-    qs_raise(L, &context, &error);
   thread->L = co;
-  thread->custodian = owner;
-  qs_custodian_retain(thread->custodian);
+  return thread;
+}
+
+/* The thread on top of the stack begins to live.  Its custodian is alive. */
+static void start(lua_State *L, struct qs_state *state,
+                  struct qs_thread *thread) {
+  struct qs_error unused;
+  qs_anchor(L, thread, -1);
+  qs_custodian_add(thread->custodian, &thread->member, &qs_thread_kind,
+                   &unused);
   thread->is_break_enabled = state->current->is_break_enabled;
   thread->phase = QS_PHASE_READY;
   state->thread_count++;
-  qs_anchor(L, thread, -1);
   qs_wake(state, thread);
-  return thread;
+}
+
+static int spawn_under(lua_State *L, struct qs_state *state,
+                       struct qs_custodian *owner, int count) {
+  static const struct qs_context context = {"thread.spawn", NULL, -1};
+  struct qs_error error;
+  if (qs_check_alive(owner, &error) != 0) return qs_raise(L, &context, &error);
+  struct qs_thread *thread = push_thread(L, state, count, 1);
+  thread->custodian = owner;
+  qs_custodian_retain(owner);
+  start(L, state, thread);
+  return 1;
 }
 
 /* thread.spawn(f, ...) -> thread */
 static int spawn(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  spawn_under(L, state, state->current->custodian, lua_gettop(L), 1);
-  return 1;
+  return spawn_under(L, state, state->current->custodian, lua_gettop(L));
 }
 
 /* core.spawn_for(custodian, f, ...) -> thread */
@@ -59,47 +70,67 @@ static int spawn_for(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   struct qs_custodian *owner = qs_check_custodian(L, state, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  spawn_under(L, state, owner, lua_gettop(L) - 1, 1);
-  return 1;
+  return spawn_under(L, state, owner, lua_gettop(L) - 1);
 }
 
-/* core.spawn_connection(custodian, server, handler, input, output): calls
- * handler(input, output), then the epilogue, see core.on_connection.  No frame
- * of ours lies below the handler's, so that a connection stays small. */
-static int spawn_connection(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_custodian *owner = qs_check_custodian(L, state, 1);
-  lua_settop(L, 5);
-  lua_pushvalue(L, 3);
-  lua_pushvalue(L, 4);
-  lua_pushvalue(L, 5);
-  struct qs_thread *thread = spawn_under(L, state, owner, 3, QS_THREAD_OUTPUT);
-  lua_pushvalue(L, 2);
+/* Stack: server, handler, then the ports; pushes the thread that calls
+ * handler(input, output). */
+static struct qs_thread *push_server_thread(lua_State *L,
+                                            struct qs_state *state) {
+  int output = lua_gettop(L);
+  lua_pushvalue(L, output - 2);
+  lua_pushvalue(L, output - 1);
+  lua_pushvalue(L, output);
+  struct qs_thread *thread = push_thread(L, state, 3, QS_THREAD_OUTPUT);
+  lua_pushvalue(L, output - 3);
   lua_setiuservalue(L, -2, QS_THREAD_SERVER);
-  lua_pushvalue(L, 4);
+  lua_pushvalue(L, output - 1);
   lua_setiuservalue(L, -2, QS_THREAD_INPUT);
-  lua_pushvalue(L, 5);
+  lua_pushvalue(L, output);
   lua_setiuservalue(L, -2, QS_THREAD_OUTPUT);
   thread->has_epilogue = true;
   thread->has_server = true;
-  return 1;
+  return thread;
+}
+
+/* Should memory run out on the way, all that has been made is garbage, or the
+ * orphan.  No frame of ours lies below the handler's, so that a connection
+ * stays small. */
+int qs_begin_connection(lua_State *L, struct qs_state *state,
+                        const struct qs_accepted *accepted,
+                        struct qs_custodian *parent, struct qs_error *error) {
+  if (qs_push_closed_ports(L, state, accepted, error) != 0) return QS_OP_FAILED;
+  struct qs_output *output = lua_touserdata(L, -1);
+  struct qs_thread *thread = push_server_thread(L, state);
+  thread->custodian = qs_custodian_new(state->loop, parent, error);
+  if (thread->custodian == NULL) return QS_OP_FAILED;
+  lua_insert(L, -3);
+  qs_open_ports(L, state, thread->custodian);
+  output->mode = QS_MODE_AUTO;
+  lua_pushvalue(L, -3);
+  start(L, state, thread);
+  return 0;
 }
 
 /* A thread nobody could ever have woken; or any, when the state is closed. */
-static int thread_gc(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_thread *thread = lua_touserdata(L, 1);
-  qs_retire(L);
-  if (thread->phase == QS_PHASE_DEAD) return 0;
+static void bury(struct qs_state *state, struct qs_thread *thread) {
   thread->phase = QS_PHASE_DEAD;
   if (thread != state->main_thread) state->thread_count--;
   qs_waiter_leave(state->loop, &thread->waiter);
   qs_unwatch(state, thread);
   qs_leave_visits(thread);
   qs_member_leave(&thread->member);
+  qs_queue_dissolve(state->loop, &thread->joiners);
+}
+
+/* One that is dead has no custodian any more, but one that was never begun
+ * may. */
+static int thread_gc(lua_State *L) {
+  struct qs_thread *thread = lua_touserdata(L, 1);
+  qs_retire(L);
+  if (thread->phase != QS_PHASE_DEAD) bury(qs_state_of(L), thread);
   qs_custodian_release(thread->custodian);
   thread->custodian = NULL;
-  qs_queue_dissolve(state->loop, &thread->joiners);
   return 0;
 }
 
@@ -122,6 +153,22 @@ static void *join_check(lua_State *L, struct qs_state *state) {
   return thread;
 }
 
+/* Replaces the table of results on top by what is in it; nil: nothing. */
+static int spread_results(lua_State *L) {
+  int table = lua_gettop(L);
+  int count = 0;
+  if (lua_istable(L, table)) {
+    lua_getfield(L, table, "n");
+    count = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  }
+  luaL_checkstack(L, count, "too many results");
+  for (int i = 1; i <= count; i++)
+    lua_rawgeti(L, table, i);
+  lua_remove(L, table);
+  return count;
+}
+
 static int join_attempt(lua_State *L, struct qs_state *state, void *self,
                         struct qs_error *error) {
   struct qs_thread *thread = self;
@@ -130,16 +177,7 @@ static int join_attempt(lua_State *L, struct qs_state *state, void *self,
   if (thread->phase != QS_PHASE_DEAD) return QS_OP_AGAIN;
   lua_pushboolean(L, !thread->has_failed);
   lua_getiuservalue(L, 1, QS_THREAD_COROUTINE);
-  if (thread->has_failed) return 2;
-  lua_getfield(L, -1, "n");
-  int count = (int)lua_tointeger(L, -1);
-  lua_pop(L, 1);
-  luaL_checkstack(L, count, "too many results");
-  int table = lua_gettop(L);
-  for (int i = 1; i <= count; i++)
-    lua_rawgeti(L, table, i);
-  lua_remove(L, table);
-  return count + 1;
+  return thread->has_failed ? 2 : 1 + spread_results(L);
 }
 
 /* Joiners all look and none takes: all of them hear of the end. */
@@ -228,7 +266,7 @@ static int sleep_k(lua_State *L, int status, lua_KContext context) {
   struct qs_state *state = qs_state_of(L);
   for (;;) {
     if (status == LUA_YIELD) qs_resumed(L, state);
-    struct qs_registration *timer = TAILQ_FIRST(&state->current->registrations);
+    struct qs_registration *timer = state->current->registrations;
     if (timer->is_signaled) {
       qs_unwatch(state, state->current);
       return 0;
@@ -306,7 +344,6 @@ static const luaL_Reg methods[] = {
 static const luaL_Reg functions[] = {
     {"spawn", spawn},
     {"spawn_for", spawn_for},
-    {"spawn_connection", spawn_connection},
     {"current", current},
     {"is_thread", is_thread},
     {"sleep", sleep_seconds},

@@ -34,11 +34,12 @@ static struct qs_registration *make(bool has_timer) {
   return NULL;
 }
 
+/* The last given back, which the caches still hold. */
 static struct qs_registration *take_spare(struct qs_state *state,
                                           bool has_timer) {
-  struct qs_registration *spare = TAILQ_FIRST(&state->spares[has_timer]);
-  if (spare == NULL) return NULL;
-  TAILQ_REMOVE(&state->spares[has_timer], spare, link);
+  if (state->spares[has_timer] == NULL) return NULL;
+  struct qs_registration *spare = state->spares[has_timer]->link.before;
+  QS_RING_REMOVE(state->spares[has_timer], spare, link);
   state->spare_count--;
   return spare;
 }
@@ -58,7 +59,7 @@ static struct qs_registration *add(lua_State *L, struct qs_state *state,
   registration->is_signaled = false;
   registration->is_stale = false;
   registration->arm = NULL;
-  TAILQ_INSERT_TAIL(&thread->registrations, registration, link);
+  QS_RING_APPEND(thread->registrations, registration, link);
   return registration;
 }
 
@@ -74,7 +75,7 @@ static void give_back(struct qs_state *state,
     return;
   }
   bool has_timer = registration->timer != NULL;
-  TAILQ_INSERT_HEAD(&state->spares[has_timer], registration, link);
+  QS_RING_APPEND(state->spares[has_timer], registration, link);
   state->spare_count++;
 }
 
@@ -117,8 +118,8 @@ void qs_watch_time(lua_State *L, struct qs_state *state, double seconds,
 
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread) {
   struct qs_registration *registration;
-  while ((registration = TAILQ_FIRST(&thread->registrations)) != NULL) {
-    TAILQ_REMOVE(&thread->registrations, registration, link);
+  while ((registration = thread->registrations) != NULL) {
+    QS_RING_REMOVE(thread->registrations, registration, link);
     qs_waiter_leave(state->loop, &registration->waiter);
     if (registration->timer != NULL) qs_timer_stop(registration->timer);
     give_back(state, registration);
@@ -134,7 +135,7 @@ void qs_forget_spares(struct qs_state *state) {
 
 struct qs_registration *qs_next_signaled(struct qs_thread *thread) {
   struct qs_registration *registration;
-  TAILQ_FOREACH (registration, &thread->registrations, link) {
+  QS_RING_FOREACH (registration, thread->registrations, link) {
     if (!registration->is_signaled) continue;
     registration->is_signaled = false;
     return registration;
@@ -145,7 +146,7 @@ struct qs_registration *qs_next_signaled(struct qs_thread *thread) {
 /* Those told of in vain wait for more. */
 static void arm_again(lua_State *L, struct qs_state *state) {
   struct qs_registration *registration;
-  TAILQ_FOREACH (registration, &state->current->registrations, link) {
+  QS_RING_FOREACH (registration, state->current->registrations, link) {
     if (registration->is_stale) qs_watch_again(L, state, registration);
     registration->is_stale = false;
   }
@@ -170,7 +171,7 @@ static bool push_news(lua_State *L, struct qs_thread *thread) {
 static void loosen(lua_State *L, struct qs_state *state) {
   struct qs_thread *thread = state->current;
   if (thread != state->main_thread && !thread->has_server &&
-      TAILQ_EMPTY(&thread->registrations))
+      thread->registrations == NULL)
     qs_unanchor(L, thread);
 }
 
@@ -303,7 +304,5 @@ void qs_open_watch(lua_State *L, struct qs_state *state) {
       {"counts", counts},
       {NULL, NULL},
   };
-  TAILQ_INIT(&state->spares[false]);
-  TAILQ_INIT(&state->spares[true]);
   qs_set_functions(L, state, functions);
 }

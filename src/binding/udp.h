@@ -8,6 +8,7 @@
 
 #include "datagram.h"
 #include "event.h"
+#include "host.h"
 
 /* The socket at index 1, or an argument error. */
 struct qs_datagram *qs_check_udp(lua_State *L, struct qs_state *state);

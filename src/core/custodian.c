@@ -4,6 +4,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* One pointer in the root, rather than in each of thousands. */
+struct root {
+  struct qs_custodian custodian;
+  struct qs_loop *loop;
+};
+
+static struct qs_custodian *make_root(struct qs_loop *loop) {
+  struct root *root = calloc(1, sizeof *root);
+  if (root == NULL) return NULL;
+  root->loop = loop;
+  return &root->custodian;
+}
+
+struct qs_loop *qs_custodian_loop(const struct qs_custodian *custodian) {
+  while (custodian->parent != NULL)
+    custodian = custodian->parent;
+  return ((const struct root *)(const void *)custodian)->loop;
+}
+
 struct qs_custodian *qs_custodian_new(struct qs_loop *loop,
                                       struct qs_custodian *parent,
                                       struct qs_error *error) {
@@ -11,21 +30,19 @@ struct qs_custodian *qs_custodian_new(struct qs_loop *loop,
     qs_error_state(error, QS_ERROR_CUSTODIAN, "custodian");
     return NULL;
   }
-  struct qs_custodian *custodian = calloc(1, sizeof *custodian);
+  struct qs_custodian *custodian =
+      parent == NULL ? make_root(loop) : calloc(1, sizeof *custodian);
   if (custodian == NULL) {
     qs_error_posix(error, "custodian", NULL);
     return NULL;
   }
-  custodian->loop = loop;
   custodian->references = 1;
-  TAILQ_INIT(&custodian->children);
-  TAILQ_INIT(&custodian->members);
   qs_queue_init(&custodian->watchers);
   if (parent != NULL) {
     custodian->parent = parent;
     qs_custodian_retain(parent);
     custodian->is_child = true;
-    TAILQ_INSERT_TAIL(&parent->children, custodian, link);
+    QS_RING_APPEND(parent->children, custodian, link);
   }
   return custodian;
 }
@@ -39,7 +56,7 @@ void qs_custodian_retain(struct qs_custodian *custodian) {
 static void leave_parent(struct qs_custodian *custodian) {
   if (!custodian->is_child) return;
   custodian->is_child = false;
-  TAILQ_REMOVE(&custodian->parent->children, custodian, link);
+  QS_RING_REMOVE(custodian->parent->children, custodian, link);
 }
 
 void qs_custodian_release(struct qs_custodian *custodian) {
@@ -54,17 +71,19 @@ void qs_custodian_release(struct qs_custodian *custodian) {
 /* The one after `at` when the tree below `top` is walked parents first. */
 static struct qs_custodian *next_in_tree(struct qs_custodian *at,
                                          const struct qs_custodian *top) {
-  if (!TAILQ_EMPTY(&at->children)) return TAILQ_FIRST(&at->children);
-  while (at != top && TAILQ_NEXT(at, link) == NULL)
-    at = at->parent;
-  return at == top ? NULL : TAILQ_NEXT(at, link);
+  if (at->children != NULL) return at->children;
+  for (; at != top; at = at->parent) {
+    struct qs_custodian *next = QS_RING_NEXT(at->parent->children, at, link);
+    if (next != NULL) return next;
+  }
+  return NULL;
 }
 
 /* The first to go: a custodian without children.  No recursion, because trees
  * may be deep. */
 static struct qs_custodian *leaf_of(struct qs_custodian *top) {
-  while (!TAILQ_EMPTY(&top->children))
-    top = TAILQ_FIRST(&top->children);
+  while (top->children != NULL)
+    top = top->children;
   return top;
 }
 
@@ -72,11 +91,12 @@ static struct qs_custodian *leaf_of(struct qs_custodian *top) {
  * the head of the list is ever trusted. */
 static void empty(struct qs_custodian *custodian) {
   struct qs_member *member;
-  while ((member = TAILQ_FIRST(&custodian->members)) != NULL) {
+  while ((member = custodian->members) != NULL) {
     qs_member_leave(member);
     member->kind->shut_down(member);
   }
-  qs_queue_dissolve(custodian->loop, &custodian->watchers);
+  if (!qs_queue_is_empty(&custodian->watchers))
+    qs_queue_dissolve(qs_custodian_loop(custodian), &custodian->watchers);
   leave_parent(custodian);
 }
 
@@ -106,7 +126,7 @@ int qs_custodian_add(struct qs_custodian *custodian, struct qs_member *member,
   }
   member->custodian = custodian;
   qs_custodian_retain(custodian);
-  TAILQ_INSERT_TAIL(&custodian->members, member, link);
+  QS_RING_APPEND(custodian->members, member, link);
   return 0;
 }
 
@@ -114,6 +134,6 @@ void qs_member_leave(struct qs_member *member) {
   struct qs_custodian *custodian = member->custodian;
   if (custodian == NULL) return;
   member->custodian = NULL;
-  TAILQ_REMOVE(&custodian->members, member, link);
+  QS_RING_REMOVE(custodian->members, member, link);
   qs_custodian_release(custodian);
 }

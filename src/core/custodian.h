@@ -19,7 +19,7 @@
 struct qs_custodian;
 
 struct qs_member {
-  TAILQ_ENTRY(qs_member) link;
+  QS_RING_ENTRY(qs_member) link;
   struct qs_custodian *custodian; /* NULL: managed by none (any more) */
   const struct qs_member_kind *kind;
 };
@@ -33,22 +33,22 @@ struct qs_member_kind {
 };
 
 struct qs_custodian {
-  struct qs_loop *loop;
-  struct qs_custodian *parent;
-  TAILQ_ENTRY(qs_custodian) link; /* among the parent's children */
-  TAILQ_HEAD(, qs_custodian) children;
-  TAILQ_HEAD(, qs_member) members;
-  struct qs_queue watchers; /* dissolved at shutdown */
-  size_t references;
+  struct qs_custodian *parent;      /* NULL: a root, which knows the loop */
+  QS_RING_ENTRY(qs_custodian) link; /* among the parent's children */
+  struct qs_custodian *children;    /* the first; NULL: none */
+  struct qs_member *members;        /* likewise */
+  struct qs_queue watchers;         /* dissolved at shutdown */
+  uint32_t references;
   bool is_child; /* stands in its parent's list */
   bool is_shut_down;
 };
 
 /* With one reference, the caller's.  `parent` is NULL for a root, else must be
- * alive.  Errors: NULL and *error (ENOMEM, or kind CUSTODIAN). */
+ * alive, and has that loop.  Errors: NULL and *error (ENOMEM, or kind CUSTODIAN). */
 struct qs_custodian *qs_custodian_new(struct qs_loop *loop,
                                       struct qs_custodian *parent,
                                       struct qs_error *error);
+struct qs_loop *qs_custodian_loop(const struct qs_custodian *custodian);
 void qs_custodian_retain(struct qs_custodian *custodian);
 /* The last reference frees it.  NULL is allowed. */
 void qs_custodian_release(struct qs_custodian *custodian);

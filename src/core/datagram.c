@@ -242,7 +242,7 @@ static ssize_t receive_once(struct qs_datagram *datagram, size_t most,
   ssize_t got;
   do {
     socklen_t length = sizeof *from;
-    got = recvfrom(datagram->fd, datagram->block, most, 0,
+    got = recvfrom(datagram->fd, datagram->block->bytes, most, 0,
                    (struct sockaddr *)from, &length);
   } while (got < 0 && errno == EINTR);
   return got;
@@ -270,7 +270,7 @@ enum qs_status qs_datagram_try_receive(struct qs_datagram *datagram,
     got = receive_once(datagram, most < QS_BLOCK_SIZE ? most : QS_BLOCK_SIZE,
                        &from);
   if (got >= 0) {
-    received->bytes = datagram->block;
+    received->bytes = datagram->block->bytes;
     received->length = (size_t)got;
     qs_address_set(&received->from, (struct sockaddr *)&from);
     return QS_DONE;

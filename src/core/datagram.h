@@ -31,7 +31,8 @@ struct qs_datagram {
   struct qs_queue senders;
   struct qs_readiness readable;
   struct qs_readiness writable;
-  char *block; /* pooled: a datagram received and not yet forgotten */
+  struct qs_block
+      *block; /* pooled: a datagram received and not yet forgotten */
 };
 
 /* `bytes` stay until qs_datagram_forget, the next receive, or the close. */

@@ -20,7 +20,7 @@ QS_HOT static void on_readable(evutil_socket_t fd, short what, void *owner) {
   (void)fd;
   (void)what;
   input->stream->readable.is_hopeful = true;
-  qs_queue_signal(input->stream->loop, &input->readers);
+  qs_queue_signal(qs_stream_loop(input->stream), &input->readers);
   if (qs_queue_first(&input->readers) == NULL)
     qs_readiness_disarm(&input->stream->readable);
 }
@@ -33,8 +33,8 @@ void qs_input_open(struct qs_input *input, struct qs_stream *stream,
   input->line_limit = QS_LIMIT_DEFAULT;
   input->all_limit = QS_LIMIT_DEFAULT;
   qs_queue_init(&input->readers);
-  qs_readiness_init(&stream->readable, stream->loop, stream->fd, EV_READ,
-                    on_readable, input);
+  qs_readiness_init(&stream->readable, qs_stream_loop(stream), stream->fd,
+                    EV_READ, on_readable, input);
   qs_custodian_add(custodian, &input->member, &input_kind, &unused);
 }
 
@@ -43,8 +43,8 @@ void qs_input_close(struct qs_input *input) {
   if (stream == NULL) return;
   input->stream = NULL;
   qs_member_leave(&input->member);
-  qs_queue_dissolve(stream->loop, &input->readers);
-  qs_buffer_clear(&input->buffer, stream->loop);
+  qs_queue_dissolve(qs_stream_loop(stream), &input->readers);
+  qs_buffer_clear(&input->buffer, qs_stream_loop(stream));
   qs_stream_close_input(stream);
 }
 
@@ -60,16 +60,18 @@ static enum qs_status fill(struct qs_input *input, size_t wanted,
   struct qs_buffer *buffer = &input->buffer;
   if (input->has_ended) return QS_EOF;
   if (!stream->readable.is_hopeful) return QS_AGAIN;
-  if (qs_buffer_reserve(buffer, stream->loop, 1, error) != 0) return QS_FAILED;
-  size_t room = buffer->capacity - buffer->end;
+  if (qs_buffer_reserve(buffer, qs_stream_loop(stream), 1, error) != 0)
+    return QS_FAILED;
+  size_t room = qs_buffer_room(buffer);
   if (input->is_unbuffered && room > wanted) room = wanted;
   size_t received = 0;
-  enum qs_status status = qs_stream_try_recv(
-      stream, buffer->bytes + buffer->end, room, &received, error);
-  buffer->end += received;
+  enum qs_status status = qs_stream_try_recv(stream, qs_buffer_space(buffer),
+                                             room, &received, error);
+  qs_buffer_extend(buffer, received);
   if (status == QS_DONE || status == QS_AGAIN)
     stream->readable.is_hopeful = received == room;
-  if (qs_buffer_length(buffer) == 0) qs_buffer_clear(buffer, stream->loop);
+  if (qs_buffer_length(buffer) == 0)
+    qs_buffer_clear(buffer, qs_stream_loop(stream));
   input->has_ended = status == QS_EOF;
   return status;
 }
@@ -95,13 +97,11 @@ enum qs_status qs_input_want(struct qs_input *input, size_t length,
   return want(input, length, length, error);
 }
 
-static const char *first_byte(const struct qs_input *input) {
-  return input->buffer.bytes + input->buffer.start;
-}
-
 static void point(const struct qs_input *input, size_t skip, size_t length,
                   size_t taken, struct qs_found *found) {
-  found->bytes = input->buffer.bytes == NULL ? "" : first_byte(input) + skip;
+  found->bytes = "";
+  if (!qs_buffer_is_empty(&input->buffer))
+    found->bytes = qs_buffer_bytes(&input->buffer) + skip;
   found->length = length;
   found->taken = taken;
 }
@@ -154,8 +154,8 @@ enum qs_status qs_input_try_end(struct qs_input *input,
 }
 
 void qs_input_consume(struct qs_input *input, size_t count) {
-  struct qs_loop *loop = input->stream->loop;
-  input->scanned = input->scanned > count ? input->scanned - count : 0;
+  struct qs_loop *loop = qs_stream_loop(input->stream);
+  input->scanned -= count < input->scanned ? (uint32_t)count : input->scanned;
   qs_buffer_consume(&input->buffer, loop, count);
   if (!qs_queue_is_empty(&input->readers))
     qs_queue_signal(loop, &input->readers);
@@ -170,7 +170,7 @@ bool qs_input_is_ready(struct qs_input *input) {
 
 static int join(struct qs_input *input, struct qs_waiter *waiter) {
   if (waiter->queue == NULL) qs_waiter_join(waiter, &input->readers);
-  qs_buffer_settle(&input->buffer, input->stream->loop);
+  qs_buffer_settle(&input->buffer, qs_stream_loop(input->stream));
   return 0;
 }
 

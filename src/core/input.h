@@ -34,12 +34,12 @@ struct qs_input {
   struct qs_member member;
   struct qs_queue readers;
   struct qs_buffer buffer;
-  size_t scanned; /* leading bytes known to hold no `scanned_end` */
-  enum qs_line_end scanned_end;
   size_t line_limit;
   size_t all_limit;
-  bool has_ended;     /* the peer's end of file has been seen */
-  bool is_unbuffered; /* mode "none": no reading ahead */
+  uint32_t scanned;          /* leading bytes known to hold no `scanned_end` */
+  unsigned char scanned_end; /* enum qs_line_end */
+  bool has_ended;            /* the peer's end of file has been seen */
+  bool is_unbuffered;        /* mode "none": no reading ahead */
 };
 
 /* What a try found: where, how long, and how much of the port it takes up
@@ -61,7 +61,7 @@ void qs_input_close(struct qs_input *input);
 /* Nothing is buffered, and the last look found nothing: a try would answer
  * QS_AGAIN. */
 static inline bool qs_input_is_idle(const struct qs_input *input) {
-  return input->buffer.bytes == NULL && input->stream != NULL &&
+  return qs_buffer_is_empty(&input->buffer) && input->stream != NULL &&
          !input->stream->readable.is_hopeful && !input->has_ended &&
          input->stream->reset == 0;
 }

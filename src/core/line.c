@@ -88,15 +88,15 @@ static size_t scan_from(const struct qs_input *input, size_t skip,
   return input->scanned - skip - 1;
 }
 
-/* QS_AGAIN here means: not in what is there, more may bring it. */
+/* In the `there` bytes behind `skip`.  QS_AGAIN means: not in them, more may
+ * bring it. */
 static enum qs_status look_for_line(struct qs_input *input, size_t skip,
-                                    enum qs_line_end end,
+                                    size_t there, enum qs_line_end end,
                                     struct qs_found *found,
                                     struct qs_error *error) {
   struct line line = {0};
-  size_t there = qs_buffer_length(&input->buffer) - skip;
   size_t from = scan_from(input, skip, end);
-  const char *text = input->buffer.bytes + input->buffer.start + skip;
+  const char *text = qs_buffer_bytes(&input->buffer) + skip;
   if (there > from) find_line(text + from, there - from, end, &line);
   if (line.terminator > 0)
     line.length += from;
@@ -111,8 +111,9 @@ static enum qs_status look_for_line(struct qs_input *input, size_t skip,
   }
   if (line.terminator == 0 || line.needs_more) {
     if (skip == 0) {
-      input->scanned = line.length;
-      input->scanned_end = end;
+      input->scanned =
+          line.length < UINT32_MAX ? (uint32_t)line.length : UINT32_MAX;
+      input->scanned_end = (unsigned char)end;
     }
     if (line.terminator == 0 || !input->has_ended) return QS_AGAIN;
   }
@@ -132,7 +133,8 @@ enum qs_status qs_input_try_line(struct qs_input *input, size_t skip,
     if (input->stream == NULL) return more;
     length = qs_buffer_length(&input->buffer);
     if (length > skip) {
-      enum qs_status status = look_for_line(input, skip, end, found, error);
+      enum qs_status status =
+          look_for_line(input, skip, length - skip, end, found, error);
       if (status != QS_AGAIN) return status;
     }
     if (more == QS_EOF && length > skip)

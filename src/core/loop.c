@@ -17,7 +17,6 @@ static struct event_base *make_base(void) {
 struct qs_loop *qs_loop_new(struct qs_error *error) {
   struct qs_loop *loop = calloc(1, sizeof *loop);
   if (loop == NULL) goto fail;
-  TAILQ_INIT(&loop->ready);
   errno = ENOMEM; /* libevent does not always say */
   loop->base = make_base();
   if (loop->base == NULL) goto fail_base;
@@ -50,32 +49,43 @@ bool qs_loop_is_busy(const struct qs_loop *loop) {
 }
 
 void qs_loop_post(struct qs_loop *loop, struct qs_ready *ready) {
-  if (ready->is_listed) return;
-  TAILQ_INSERT_TAIL(&loop->ready, ready, link);
-  ready->is_listed = true;
+  if (qs_ready_is_listed(ready)) return;
+  QS_RING_APPEND(loop->ready, ready, link);
   loop->ready_count++;
 }
 
 void qs_loop_unpost(struct qs_loop *loop, struct qs_ready *ready) {
-  if (!ready->is_listed) return;
-  TAILQ_REMOVE(&loop->ready, ready, link);
-  ready->is_listed = false;
+  if (!qs_ready_is_listed(ready)) return;
+  QS_RING_REMOVE(loop->ready, ready, link);
+  ready->link.next = NULL;
   loop->ready_count--;
 }
 
 struct qs_ready *qs_loop_next(struct qs_loop *loop) {
-  struct qs_ready *ready = TAILQ_FIRST(&loop->ready);
+  struct qs_ready *ready = loop->ready;
   if (ready != NULL) qs_loop_unpost(loop, ready);
   return ready;
 }
 
-char *qs_loop_take_block(struct qs_loop *loop) {
-  if (loop->block_count > 0) return loop->blocks[--loop->block_count];
-  return malloc(QS_BLOCK_SIZE);
+struct qs_block *qs_block_new(size_t capacity) {
+  struct qs_block *block = malloc(sizeof *block + capacity);
+  if (block == NULL) return NULL;
+  block->start = 0;
+  block->end = 0;
+  block->capacity = capacity;
+  return block;
 }
 
-void qs_loop_give_block(struct qs_loop *loop, char *block) {
-  if (loop->block_count < QS_BLOCKS_KEPT)
+struct qs_block *qs_loop_take_block(struct qs_loop *loop) {
+  if (loop->block_count == 0) return qs_block_new(QS_BLOCK_SIZE);
+  struct qs_block *block = loop->blocks[--loop->block_count];
+  block->start = 0;
+  block->end = 0;
+  return block;
+}
+
+void qs_loop_give_block(struct qs_loop *loop, struct qs_block *block) {
+  if (block->capacity == QS_BLOCK_SIZE && loop->block_count < QS_BLOCKS_KEPT)
     loop->blocks[loop->block_count++] = block;
   else
     free(block);

@@ -12,18 +12,31 @@
  */
 
 #include "error.h"
+#include "ring.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-/* The link by which something stands on the ready list. */
+/* The link by which something stands on the ready list; zeroed when it does
+ * not. */
 struct qs_ready {
-  TAILQ_ENTRY(qs_ready) link;
-  bool is_listed;
+  QS_RING_ENTRY(qs_ready) link;
 };
 
-/* Bytes of one pooled block: what one recv(2) may bring and what a buffered
+static inline bool qs_ready_is_listed(const struct qs_ready *ready) {
+  return ready->link.next != NULL;
+}
+
+/* Memory for I/O, from malloc(3).  From `start` to `end` it is in use. */
+struct qs_block {
+  size_t start;
+  size_t end;
+  size_t capacity;
+  char bytes[];
+};
+
+/* Capacity of a pooled block: what one recv(2) may bring and what a buffered
  * output may hold. */
 enum { QS_BLOCK_SIZE = 64 * 1024 };
 
@@ -33,9 +46,9 @@ enum { QS_BLOCKS_KEPT = 16 };
 struct qs_loop {
   void *owner; /* whose loop it is; the core never looks */
   struct event_base *base;
-  TAILQ_HEAD(, qs_ready) ready;
+  struct qs_ready *ready; /* the first; NULL: none */
   size_t ready_count;
-  char *blocks[QS_BLOCKS_KEPT];
+  struct qs_block *blocks[QS_BLOCKS_KEPT];
   size_t block_count;
   size_t armed;   /* readiness registrations that can end a wait */
   size_t timers;  /* deadlines pending */
@@ -65,8 +78,11 @@ void qs_loop_unpost(struct qs_loop *loop, struct qs_ready *ready);
 /* Takes the first off the ready list; NULL when it is empty. */
 struct qs_ready *qs_loop_next(struct qs_loop *loop);
 
-/* A block of QS_BLOCK_SIZE bytes, NULL when memory is short; and its return. */
-char *qs_loop_take_block(struct qs_loop *loop);
-void qs_loop_give_block(struct qs_loop *loop, char *block);
+/* An empty block; NULL when memory is short. */
+struct qs_block *qs_block_new(size_t capacity);
+
+/* One of QS_BLOCK_SIZE, likewise; and the return of one of any capacity. */
+struct qs_block *qs_loop_take_block(struct qs_loop *loop);
+void qs_loop_give_block(struct qs_loop *loop, struct qs_block *block);
 
 #endif

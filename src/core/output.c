@@ -39,8 +39,8 @@ void qs_output_close(struct qs_output *output, bool sends_fin) {
   output->stream = NULL;
   unmark(output);
   qs_member_leave(&output->member);
-  qs_queue_dissolve(stream->loop, &output->writers);
-  qs_buffer_clear(&output->buffer, stream->loop);
+  qs_queue_dissolve(qs_stream_loop(stream), &output->writers);
+  qs_buffer_clear(&output->buffer, qs_stream_loop(stream));
   qs_stream_close_output(stream, sends_fin);
 }
 
@@ -57,26 +57,31 @@ static enum qs_status check_usable(struct qs_output *output,
   return QS_FAILED;
 }
 
+/* Only to be sent from. */
+static struct iovec piece(const char *bytes, size_t size) {
+  struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+  return piece;
+}
+
 /* One system call for the buffer and the `size` bytes behind it. */
 static enum qs_status send_once(struct qs_output *output, const char *bytes,
                                 size_t size, size_t *taken,
                                 struct qs_error *error) {
   struct qs_buffer *buffer = &output->buffer;
   size_t buffered = qs_buffer_length(buffer);
-  struct iovec pieces[2] = {
-      {.iov_base = buffer->bytes + buffer->start, .iov_len = buffered},
-      {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size},
-  };
-  size_t first = buffered > 0 ? 0 : 1;
-  size_t count = (size > 0 ? 2u : 1u) - first;
+  struct iovec pieces[2];
+  size_t count = 0;
+  if (buffered > 0) pieces[count++] = piece(qs_buffer_bytes(buffer), buffered);
+  if (size > 0) pieces[count++] = piece(bytes, size);
   size_t sent = 0;
   enum qs_status status =
-      qs_stream_try_send(output->stream, pieces + first, count, &sent, error);
-  if (status == QS_FAILED) qs_buffer_clear(buffer, output->stream->loop);
+      qs_stream_try_send(output->stream, pieces, count, &sent, error);
+  if (status == QS_FAILED)
+    qs_buffer_clear(buffer, qs_stream_loop(output->stream));
   if (status != QS_DONE) return status;
   size_t from_buffer = sent < buffered ? sent : buffered;
   if (from_buffer > 0)
-    qs_buffer_consume(buffer, output->stream->loop, from_buffer);
+    qs_buffer_consume(buffer, qs_stream_loop(output->stream), from_buffer);
   *taken += sent - from_buffer;
   return QS_DONE;
 }
@@ -84,10 +89,11 @@ static enum qs_status send_once(struct qs_output *output, const char *bytes,
 static enum qs_status store(struct qs_output *output, const char *bytes,
                             size_t size, struct qs_error *error) {
   struct qs_buffer *buffer = &output->buffer;
-  if (qs_buffer_reserve(buffer, output->stream->loop, size, error) != 0)
+  if (qs_buffer_reserve(buffer, qs_stream_loop(output->stream), size, error) !=
+      0)
     return QS_FAILED;
-  memcpy(buffer->bytes + buffer->end, bytes, size);
-  buffer->end += size;
+  memcpy(qs_buffer_space(buffer), bytes, size);
+  qs_buffer_extend(buffer, size);
   return QS_DONE;
 }
 
@@ -139,6 +145,26 @@ static void keep_failure(struct qs_output *output,
   output->is_behind = false;
 }
 
+enum qs_status qs_output_try_end(struct qs_output *output,
+                                 struct qs_error *error) {
+  if (output->stream == NULL) return QS_DONE;
+  output->stream->is_ending = true;
+  enum qs_status status = qs_output_try_flush(output, error);
+  output->stream->is_ending = false;
+  return status;
+}
+
+bool qs_output_close_in_order(struct qs_output *output) {
+  struct qs_error error;
+  if (output->stream == NULL) return true;
+  if (output->failure != 0 || !qs_queue_is_empty(&output->writers))
+    return false;
+  enum qs_status status = qs_output_try_end(output, &error);
+  if (status == QS_FAILED) keep_failure(output, &error);
+  if (status == QS_DONE) qs_output_close(output, true);
+  return status == QS_DONE;
+}
+
 /* Level-triggered, like the input: armed while somebody wants to send. */
 static void on_writable(evutil_socket_t fd, short what, void *owner) {
   struct qs_output *output = owner;
@@ -150,7 +176,7 @@ static void on_writable(evutil_socket_t fd, short what, void *owner) {
     if (status == QS_FAILED) keep_failure(output, &error);
     output->is_behind = status == QS_AGAIN;
   }
-  qs_queue_signal(output->stream->loop, &output->writers);
+  qs_queue_signal(qs_stream_loop(output->stream), &output->writers);
   if (!output->is_behind && qs_queue_first(&output->writers) == NULL)
     qs_readiness_disarm(output->stream->writable);
 }

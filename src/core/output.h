@@ -62,6 +62,15 @@ enum qs_status qs_output_try_write_some(struct qs_output *output,
 enum qs_status qs_output_try_flush(struct qs_output *output,
                                    struct qs_error *error);
 
+/* The same, when the caller goes on to close the output with FIN at once: the
+ * last bytes and the FIN travel in one packet. */
+enum qs_status qs_output_try_end(struct qs_output *output,
+                                 struct qs_error *error);
+
+/* Flushes and closes with FIN.  False, and it stays open, if that would have to
+ * wait or has failed; the failure is kept for the next write, flush or close. */
+bool qs_output_close_in_order(struct qs_output *output);
+
 /* Puts the output on a list of those to send when the thread waits. */
 void qs_output_mark(struct qs_output *output, struct qs_dirty_outputs *list);
 

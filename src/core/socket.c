@@ -111,22 +111,23 @@ enum qs_status qs_socket_try_recv(int fd, void *bytes, size_t size,
   return QS_FAILED;
 }
 
-static ssize_t send_pieces(int fd, const struct iovec *pieces, size_t count) {
-  if (count == 1)
-    return send(fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+static ssize_t send_pieces(int fd, const struct iovec *pieces, size_t count,
+                           int flags) {
+  flags |= MSG_NOSIGNAL;
+  if (count == 1) return send(fd, pieces->iov_base, pieces->iov_len, flags);
   struct msghdr message;
   memset(&message, 0, sizeof message);
   message.msg_iov = (struct iovec *)(uintptr_t)pieces; /* only read from */
   message.msg_iovlen = count;
-  return sendmsg(fd, &message, MSG_NOSIGNAL);
+  return sendmsg(fd, &message, flags);
 }
 
 enum qs_status qs_socket_try_send(int fd, const struct iovec *pieces,
-                                  size_t count, size_t *sent,
+                                  size_t count, int flags, size_t *sent,
                                   struct qs_error *error) {
   ssize_t went;
   do
-    went = send_pieces(fd, pieces, count);
+    went = send_pieces(fd, pieces, count, flags);
   while (went < 0 && errno == EINTR);
   if (went >= 0) {
     *sent = (size_t)went;

@@ -52,9 +52,11 @@ int qs_socket_connect_result(int fd, const struct qs_address *to,
 enum qs_status qs_socket_try_recv(int fd, void *bytes, size_t size,
                                   size_t *received, struct qs_error *error);
 
-/* Sends from the pieces, in order, as much as the kernel takes. */
+/* Sends from the pieces, in order, as much as the kernel takes.  With MSG_MORE
+ * as `flags` what does not fill a packet waits for what comes next, which may
+ * be the FIN (send(2)). */
 enum qs_status qs_socket_try_send(int fd, const struct iovec *pieces,
-                                  size_t count, size_t *sent,
+                                  size_t count, int flags, size_t *sent,
                                   struct qs_error *error);
 
 /* `how` is SHUT_RD, SHUT_WR or SHUT_RDWR.  A connection already gone is not

@@ -19,7 +19,7 @@ struct qs_stream *qs_stream_new(struct qs_loop *loop, int fd,
     qs_socket_close(fd);
     return NULL;
   }
-  stream->loop = loop;
+  stream->readable.loop = loop;
   stream->fd = fd;
   stream->peer = *peer;
   stream->is_input_open = true;
@@ -38,7 +38,7 @@ static void remember_reset(struct qs_stream *stream,
                            const struct qs_error *error) {
   if (error->kind == QS_ERROR_POSIX && error->code != EPIPE &&
       stream->reset == 0)
-    stream->reset = error->code;
+    stream->reset = (int16_t)error->code;
 }
 
 static enum qs_status repeat_reset(const struct qs_stream *stream,
@@ -65,8 +65,8 @@ enum qs_status qs_stream_try_send(struct qs_stream *stream,
                                   const struct iovec *pieces, size_t count,
                                   size_t *sent, struct qs_error *error) {
   if (stream->reset != 0) return repeat_reset(stream, "send", error);
-  enum qs_status status =
-      qs_socket_try_send(stream->fd, pieces, count, sent, error);
+  enum qs_status status = qs_socket_try_send(
+      stream->fd, pieces, count, stream->is_ending ? MSG_MORE : 0, sent, error);
   if (status == QS_FAILED) remember_reset(stream, error);
   return status;
 }
@@ -79,8 +79,8 @@ int qs_stream_arm_writable(struct qs_stream *stream, event_callback_fn callback,
       qs_error_posix(error, "send", NULL);
       return -1;
     }
-    qs_readiness_init(stream->writable, stream->loop, stream->fd, EV_WRITE,
-                      callback, owner);
+    qs_readiness_init(stream->writable, qs_stream_loop(stream), stream->fd,
+                      EV_WRITE, callback, owner);
   }
   return qs_readiness_arm(stream->writable, error);
 }
@@ -88,7 +88,7 @@ int qs_stream_arm_writable(struct qs_stream *stream, event_callback_fn callback,
 /* Bytes left unread would turn the close into a reset, and a reset destroys
  * what the peer has not read yet. */
 static void free_stream(struct qs_stream *stream) {
-  stream->loop->streams--;
+  qs_stream_loop(stream)->streams--;
   if (!stream->has_ended) qs_socket_drain(stream->fd, DRAIN_LIMIT);
   qs_socket_close(stream->fd);
   free(stream);

@@ -16,15 +16,15 @@
 #include "waiter.h"
 
 struct qs_stream {
-  struct qs_loop *loop;
   int fd;
-  int reset; /* errno that ended the connection, 0: none seen */
-  bool is_input_open;
-  bool is_output_open;
-  bool has_ended; /* the peer's end has been read: nothing is left to drain */
+  int16_t reset; /* errno that ended the connection, 0: none seen */
+  bool is_input_open : 1;
+  bool is_output_open : 1;
+  bool has_ended : 1; /* the peer's end has been read: nothing is left there */
+  bool is_ending : 1; /* what is sent now is followed by FIN at once */
   struct qs_address local; /* as they were when the connection began */
   struct qs_address peer;
-  struct qs_readiness readable;
+  struct qs_readiness readable;  /* knows the loop from the beginning */
   struct qs_readiness *writable; /* made when a send first has to wait */
 };
 
@@ -35,6 +35,10 @@ struct qs_stream *qs_stream_new(struct qs_loop *loop, int fd,
                                 const struct qs_address *local,
                                 const struct qs_address *peer,
                                 struct qs_error *error);
+
+static inline struct qs_loop *qs_stream_loop(const struct qs_stream *stream) {
+  return stream->readable.loop;
+}
 
 /* One recv(2).  After a reset has been seen by either side, that reset is
  * repeated, once what the kernel still holds has been read. */

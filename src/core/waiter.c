@@ -5,16 +5,16 @@
 #include <string.h>
 
 void qs_queue_init(struct qs_queue *queue) {
-  TAILQ_INIT(&queue->waiters);
+  queue->front = NULL;
 }
 
 bool qs_queue_is_empty(const struct qs_queue *queue) {
-  return TAILQ_EMPTY(&queue->waiters);
+  return queue->front == NULL;
 }
 
 struct qs_waiter *qs_queue_first(const struct qs_queue *queue) {
   struct qs_waiter *waiter;
-  TAILQ_FOREACH (waiter, &queue->waiters, place)
+  QS_RING_FOREACH (waiter, queue->front, place)
     if (waiter->takes) return waiter;
   return NULL;
 }
@@ -27,7 +27,7 @@ bool qs_queue_is_turn(const struct qs_queue *queue, const void *owner) {
 void qs_queue_signal(struct qs_loop *loop, struct qs_queue *queue) {
   struct qs_waiter *waiter;
   bool is_taken = false;
-  TAILQ_FOREACH (waiter, &queue->waiters, place) {
+  QS_RING_FOREACH (waiter, queue->front, place) {
     if (waiter->takes && is_taken) continue;
     is_taken |= waiter->takes;
     qs_loop_post(loop, &waiter->ready);
@@ -36,23 +36,23 @@ void qs_queue_signal(struct qs_loop *loop, struct qs_queue *queue) {
 
 void qs_queue_dissolve(struct qs_loop *loop, struct qs_queue *queue) {
   struct qs_waiter *waiter;
-  while ((waiter = TAILQ_FIRST(&queue->waiters)) != NULL) {
-    TAILQ_REMOVE(&queue->waiters, waiter, place);
+  while ((waiter = queue->front) != NULL) {
+    QS_RING_REMOVE(queue->front, waiter, place);
     waiter->queue = NULL;
     qs_loop_post(loop, &waiter->ready);
   }
 }
 
 void qs_waiter_join(struct qs_waiter *waiter, struct qs_queue *queue) {
-  TAILQ_INSERT_TAIL(&queue->waiters, waiter, place);
+  QS_RING_APPEND(queue->front, waiter, place);
   waiter->queue = queue;
 }
 
-void qs_waiter_leave(struct qs_loop *loop, struct qs_waiter *waiter) {
+void qs_waiter_withdraw(struct qs_loop *loop, struct qs_waiter *waiter) {
   struct qs_queue *queue = waiter->queue;
   if (queue != NULL) {
     bool was_first = waiter->takes && qs_queue_first(queue) == waiter;
-    TAILQ_REMOVE(&queue->waiters, waiter, place);
+    QS_RING_REMOVE(queue->front, waiter, place);
     waiter->queue = NULL;
     if (was_first && !qs_queue_is_empty(queue)) qs_queue_signal(loop, queue);
   }

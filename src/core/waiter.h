@@ -21,7 +21,7 @@ struct qs_queue;
 
 struct qs_waiter {
   struct qs_ready ready;
-  TAILQ_ENTRY(qs_waiter) place;
+  QS_RING_ENTRY(qs_waiter) place;
   struct qs_queue *queue; /* NULL: in none */
   void *owner;            /* whose wait it is; the core never looks */
   int tag;                /* likewise */
@@ -29,7 +29,7 @@ struct qs_waiter {
 };
 
 struct qs_queue {
-  TAILQ_HEAD(, qs_waiter) waiters;
+  struct qs_waiter *front; /* NULL: nobody waits */
 };
 
 void qs_queue_init(struct qs_queue *queue);
@@ -51,9 +51,15 @@ void qs_queue_dissolve(struct qs_loop *loop, struct qs_queue *queue);
 void qs_waiter_join(struct qs_waiter *waiter, struct qs_queue *queue);
 
 /* Withdraws: out of its queue, off the ready list.  If it had been woken for
- * a turn it did not take, the next in the queue is woken instead.  No effect
- * on a waiter that is in neither. */
-void qs_waiter_leave(struct qs_loop *loop, struct qs_waiter *waiter);
+ * a turn it did not take, the next in the queue is woken instead. */
+void qs_waiter_withdraw(struct qs_loop *loop, struct qs_waiter *waiter);
+
+/* The same; no effect on a waiter that is in neither. */
+static inline void qs_waiter_leave(struct qs_loop *loop,
+                                   struct qs_waiter *waiter) {
+  if (waiter->queue != NULL || qs_ready_is_listed(&waiter->ready))
+    qs_waiter_withdraw(loop, waiter);
+}
 
 /* The waiter that a ready link belongs to. */
 struct qs_waiter *qs_waiter_of(struct qs_ready *ready);
