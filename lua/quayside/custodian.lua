@@ -8,34 +8,20 @@
 -- @module quayside.custodian
 
 local core = require "quayside.core"
-local evt = require "quayside.evt"
 
 local methods = core.methods_of "quayside.custodian"
 local metatable = core.metatable_of "quayside.custodian"
 
 -- A custodian is an event: ready when shut down, result itself.  So is a box.
-local shutdown = {
-  try = function(event)
-    if not event.custodian:is_shut_down() then return false end
-    return true, event.result
-  end,
-  block = function(event, _, i)
-    core.watch_custodian(event.custodian, i)
-  end,
-  idle = function(event)
-    return not event.custodian:is_shut_down()
-  end,
-}
-
 function metatable.__evt(custodian)
-  return evt.base(shutdown, {custodian = custodian, result = custodian})
+  return core.shutdown_evt(custodian, custodian)
 end
 
 local Box = {__name = "quayside.custodian_box"}
 Box.__index = Box
 
 function Box:__evt()
-  return evt.base(shutdown, {custodian = self.custodian, result = self})
+  return core.shutdown_evt(self, self.custodian)
 end
 
 --- The value; nil after the custodian has been shut down.

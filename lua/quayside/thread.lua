@@ -5,29 +5,8 @@
 -- @module quayside.thread
 
 local core = require "quayside.core"
-local evt = require "quayside.evt"
 
 local methods = core.methods_of "quayside.thread"
-local metatable = core.metatable_of "quayside.thread"
-
--- A thread is an event: ready when dead, result itself.
-local death = {
-  try = function(event)
-    local thread = event.thread
-    if not thread:is_dead() then return false end
-    return true, thread
-  end,
-  block = function(event, _, i)
-    core.watch_thread(event.thread, i)
-  end,
-  idle = function(event)
-    return not event.thread:is_dead()
-  end,
-}
-
-function metatable.__evt(thread)
-  return evt.base(death, {thread = thread})
-end
 
 -- To be closed where a region ends.  Enabling breaks again lets in one that was
 -- kept.

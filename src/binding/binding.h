@@ -322,6 +322,8 @@ void qs_open_input(lua_State *L, struct qs_state *state);
 void qs_open_output(lua_State *L, struct qs_state *state);
 void qs_open_port_evt(lua_State *L, struct qs_state *state);
 void qs_open_event(lua_State *L, struct qs_state *state);
+void qs_open_end_evt(lua_State *L, struct qs_state *state);
+void qs_open_listener_evt(lua_State *L, struct qs_state *state);
 void qs_open_sync(lua_State *L, struct qs_state *state);
 void qs_open_address(lua_State *L, struct qs_state *state);
 void qs_open_coroutine(lua_State *L, struct qs_state *state);

@@ -41,12 +41,17 @@ void qs_watch_again(lua_State *L, struct qs_state *state,
 
 /* --- l_event.c: events ---------------------------------------------------- */
 
+struct qs_event;
+
 /* What events of one class have in common. */
 struct qs_class {
   const struct qs_operation *operation; /* how it is tried; NULL: a time */
   qs_arm_fn *arm;
-  bool (*is_idle)(const void *self); /* a try is known to be in vain.  May be
-                                        NULL */
+  /* A try is known to be in vain.  May be NULL. */
+  bool (*is_idle)(const struct qs_event *event);
+  /* What else is to wake the thread, under the same tag.  May be NULL. */
+  void (*watch_also)(lua_State *L, struct qs_state *state,
+                     const struct qs_event *event, int tag);
   bool takes;           /* what it waits for goes to one waiter only */
   bool gives_itself;    /* the event is the result, not what the try brings */
   unsigned char values; /* user values beside the object: they are on top of the
@@ -59,8 +64,9 @@ struct qs_event {
   void *self;
 
   union {
-    size_t numbers[2]; /* of the operation */
-    double seconds;    /* of a time: from a sync on, or since the epoch */
+    size_t numbers[2];              /* of the operation */
+    struct qs_custodian *custodian; /* of what is accepted */
+    double seconds; /* of a time: from a sync on, or since the epoch */
   };
 };
 
@@ -82,6 +88,10 @@ bool qs_event_is_idle(const struct qs_event *event);
  * `asks`: nobody will wait if it is in vain, so the kernel is to be asked. */
 int qs_event_try(lua_State *L, struct qs_state *state, int index,
                  bool has_stirred, bool asks);
+
+/* Waits for the shutdown of a custodian. */
+int qs_shutdown_arm(void *self, struct qs_waiter *waiter,
+                    struct qs_error *error);
 
 /* Registers the current thread for it. */
 void qs_event_watch(lua_State *L, struct qs_state *state,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "event.h"
+#include "binding.h"
 
 #include <stdlib.h>
 
@@ -187,24 +187,6 @@ static int managed(lua_State *L) {
   return 1;
 }
 
-static int shutdown_arm(void *target, struct qs_waiter *waiter,
-                        struct qs_error *error) {
-  struct qs_custodian *custodian = target;
-  (void)error;
-  if (waiter->queue == NULL && !custodian->is_shut_down)
-    qs_waiter_join(waiter, &custodian->watchers);
-  return 0;
-}
-
-/* core.watch_custodian(custodian, tag) */
-static int watch_custodian(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_custodian *custodian = qs_check_custodian(L, state, 1);
-  qs_watch(L, state, custodian, (int)luaL_checkinteger(L, 2), false,
-           shutdown_arm);
-  return 0;
-}
-
 static int custodian_gc(lua_State *L) {
   struct handle *handle = lua_touserdata(L, 1);
   qs_custodian_release(handle->custodian);
@@ -241,7 +223,6 @@ void qs_open_custodian(lua_State *L, struct qs_state *state) {
       {"is_custodian", is_custodian},
       {"enter", enter},
       {"leave", leave},
-      {"watch_custodian", watch_custodian},
       {NULL, NULL},
   };
   qs_new_type(L, state, QS_TYPE_CUSTODIAN, "quayside.custodian", metamethods,

@@ -46,7 +46,7 @@ static double seconds_left(const struct qs_event *event) {
 
 bool qs_event_is_idle(const struct qs_event *event) {
   if (event->class->operation == NULL) return seconds_left(event) > 0;
-  return event->class->is_idle != NULL && event->class->is_idle(event->self);
+  return event->class->is_idle != NULL && event->class->is_idle(event);
 }
 
 /* A user value of the event, as the only result. */
@@ -97,6 +97,7 @@ void qs_event_watch(lua_State *L, struct qs_state *state,
     qs_watch_time(L, state, seconds_left(event), tag);
   else
     qs_watch(L, state, event->self, tag, class->takes, class->arm);
+  if (class->watch_also != NULL) class->watch_also(L, state, event, tag);
 }
 
 /* --- as a base event ------------------------------------------------------- */

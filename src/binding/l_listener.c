@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "event.h"
 #include "host.h"
+#include "operation.h"
 
 #include <limits.h>
 
@@ -119,26 +119,15 @@ static const struct qs_operation listen_operation = {
 
 /* --- accept ----------------------------------------------------------------- */
 
-enum { ACCEPT_LISTENER = 1, ACCEPT_CUSTODIAN };
-
 static void *accept_check(lua_State *L, struct qs_state *state) {
-  lua_settop(L, ACCEPT_LISTENER);
-  return check_listener(L, state, ACCEPT_LISTENER);
+  lua_settop(L, 1);
+  return check_listener(L, state, 1);
 }
 
 static void *accept_breakable_check(lua_State *L, struct qs_state *state) {
   void *self = accept_check(L, state);
   state->current->is_wait_breakable = true;
   return self;
-}
-
-/* For accept events: the ports' custodian is the event's. */
-static void *accept_for_check(lua_State *L, struct qs_state *state) {
-  struct qs_listener *listener = check_listener(L, state, ACCEPT_LISTENER);
-  qs_listener_look(listener);
-  qs_check_custodian(L, state, ACCEPT_CUSTODIAN);
-  lua_settop(L, ACCEPT_CUSTODIAN);
-  return listener;
 }
 
 /* The collector cannot see descriptors; when they run out it is told. */
@@ -174,9 +163,9 @@ static int accept_client(lua_State *L, struct qs_state *state,
   }
 }
 
-static int accept_under(lua_State *L, struct qs_state *state,
-                        struct qs_listener *listener,
-                        struct qs_custodian *owner, struct qs_error *error) {
+int qs_accept(lua_State *L, struct qs_state *state,
+              struct qs_listener *listener, struct qs_custodian *owner,
+              struct qs_error *error) {
   struct qs_accepted accepted;
   int status = accept_client(L, state, listener, owner, &accepted, error);
   if (status != 0) return status;
@@ -185,13 +174,7 @@ static int accept_under(lua_State *L, struct qs_state *state,
 
 static int accept_attempt(lua_State *L, struct qs_state *state, void *self,
                           struct qs_error *error) {
-  return accept_under(L, state, self, state->current->custodian, error);
-}
-
-static int accept_for_attempt(lua_State *L, struct qs_state *state, void *self,
-                              struct qs_error *error) {
-  return accept_under(L, state, self,
-                      qs_check_custodian(L, state, ACCEPT_CUSTODIAN), error);
+  return qs_accept(L, state, self, state->current->custodian, error);
 }
 
 /* core.serve_next(listener, custodian, server, handler): accepts a connection
@@ -218,8 +201,7 @@ static int accept_wait(void *self, struct qs_waiter *waiter,
   return qs_listener_wait(self, waiter, error);
 }
 
-static void accept_describe(lua_State *L, void *self,
-                            struct qs_context *context) {
+void qs_accept_describe(lua_State *L, void *self, struct qs_context *context) {
   struct qs_listener *listener = self;
   (void)L;
   if (listener->sockets != NULL)
@@ -231,7 +213,7 @@ static const struct qs_operation accept_operation = {
     .check = accept_check,
     .attempt = accept_attempt,
     .wait = accept_wait,
-    .describe = accept_describe,
+    .describe = qs_accept_describe,
 };
 
 static const struct qs_operation accept_breakable_operation = {
@@ -239,15 +221,7 @@ static const struct qs_operation accept_breakable_operation = {
     .check = accept_breakable_check,
     .attempt = accept_attempt,
     .wait = accept_wait,
-    .describe = accept_describe,
-};
-
-static const struct qs_operation accept_for_operation = {
-    .name = "tcp.accept",
-    .check = accept_for_check,
-    .attempt = accept_for_attempt,
-    .wait = accept_wait,
-    .describe = accept_describe,
+    .describe = qs_accept_describe,
 };
 
 static const struct qs_operation serve_operation = {
@@ -255,47 +229,14 @@ static const struct qs_operation serve_operation = {
     .check = serve_check,
     .attempt = serve_attempt,
     .wait = accept_wait,
-    .describe = accept_describe,
+    .describe = qs_accept_describe,
 };
-
-static int accept_arm(void *target, struct qs_waiter *waiter,
-                      struct qs_error *error) {
-  struct qs_listener *listener = target;
-  if (listener->sockets == NULL) return 0;
-  return qs_listener_wait(listener, waiter, error);
-}
-
-/* core.watch_listener(listener, tag, takes) */
-static int watch_listener(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_listener *listener = check_listener(L, state, 1);
-  qs_watch(L, state, listener, (int)luaL_checkinteger(L, 2),
-           lua_toboolean(L, 3), accept_arm);
-  return 0;
-}
-
-/* core.is_listener_idle(listener): did the last look find nobody waiting? */
-static int is_listener_idle(lua_State *L) {
-  struct qs_listener *listener = check_listener(L, qs_state_of(L), 1);
-  bool is_idle = listener->sockets != NULL;
-  for (size_t i = 0; i < listener->count; i++)
-    is_idle = is_idle && !listener->sockets[i].readable.is_hopeful;
-  lua_pushboolean(L, is_idle);
-  return 1;
-}
 
 /* --- the rest ----------------------------------------------------------------- */
 
 static int accept_ready(lua_State *L) {
   struct qs_listener *listener = check_listener(L, qs_state_of(L), 1);
   if (listener->sockets == NULL) return qs_raise_closed(L, "tcp.accept_ready");
-  lua_pushboolean(L, qs_listener_is_ready(listener));
-  return 1;
-}
-
-/* core.is_listener_ready(listener): the same, true when closed. */
-static int is_listener_ready(lua_State *L) {
-  struct qs_listener *listener = check_listener(L, qs_state_of(L), 1);
   lua_pushboolean(L, qs_listener_is_ready(listener));
   return 1;
 }
@@ -360,9 +301,6 @@ static const luaL_Reg functions[] = {
     {"accept_ready", accept_ready},
     {"close", close_listener},
     {"is_listener", is_listener},
-    {"is_listener_ready", is_listener_ready},
-    {"is_listener_idle", is_listener_idle},
-    {"watch_listener", watch_listener},
     {NULL, NULL},
 };
 
@@ -381,6 +319,4 @@ void qs_open_listener(lua_State *L, struct qs_state *state) {
   lua_setfield(L, -2, "accept_enable_break");
   qs_push_blocking(L, state, &serve_operation);
   lua_setfield(L, -2, "serve_next");
-  qs_push_try(L, state, &accept_for_operation);
-  lua_setfield(L, -2, "try_accept");
 }

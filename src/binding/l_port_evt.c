@@ -98,12 +98,12 @@ static int input_closed_arm(void *self, struct qs_waiter *waiter,
   return 0;
 }
 
-static bool is_input_idle(const void *self) {
-  return qs_input_is_idle(self);
+static bool is_input_idle(const struct qs_event *event) {
+  return qs_input_is_idle(event->self);
 }
 
-static bool is_input_open(const void *self) {
-  const struct qs_input *input = self;
+static bool is_input_open(const struct qs_event *event) {
+  const struct qs_input *input = event->self;
   return input->stream != NULL;
 }
 
@@ -122,8 +122,8 @@ static int output_closed_arm(void *self, struct qs_waiter *waiter,
   return 0;
 }
 
-static bool is_output_open(const void *self) {
-  return !qs_output_op_is_closed(self);
+static bool is_output_open(const struct qs_event *event) {
+  return !qs_output_op_is_closed(event->self);
 }
 
 /* --- the classes ------------------------------------------------------------------- */
@@ -152,9 +152,15 @@ static const struct qs_class classes[] = {
     [READ_BYTES] = TAKING_INPUT(&qs_read_bytes),
     [READ_SOME] = TAKING_INPUT(&qs_read_some),
     [READ_LINE] = TAKING_INPUT(&qs_read_line),
-    [PEEK] = {&qs_peek, input_arm, is_input_idle},
-    [END] = {&end_of_file, end_arm, is_input_idle},
-    [INPUT_READY] = {&input_ready, input_arm, is_input_idle},
+    [PEEK] = {.operation = &qs_peek,
+              .arm = input_arm,
+              .is_idle = is_input_idle},
+    [END] = {.operation = &end_of_file,
+             .arm = end_arm,
+             .is_idle = is_input_idle},
+    [INPUT_READY] = {.operation = &input_ready,
+                     .arm = input_arm,
+                     .is_idle = is_input_idle},
     [INPUT_CLOSED] = {.operation = &input_closed,
                       .arm = input_closed_arm,
                       .is_idle = is_input_open,

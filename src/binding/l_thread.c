@@ -196,14 +196,6 @@ static const struct qs_operation join = {
     .wait = join_wait,
 };
 
-/* core.watch_thread(thread, tag) */
-static int watch_thread(lua_State *L) {
-  struct qs_state *state = qs_state_of(L);
-  struct qs_thread *thread = check_thread(L, state, 1);
-  qs_watch(L, state, thread, (int)luaL_checkinteger(L, 2), false, join_wait);
-  return 0;
-}
-
 static int is_dead(lua_State *L) {
   struct qs_thread *thread = check_thread(L, qs_state_of(L), 1);
   lua_pushboolean(L, thread->phase == QS_PHASE_DEAD);
@@ -350,7 +342,6 @@ static const luaL_Reg functions[] = {
     {"yield", yield},
     {"break_enabled", break_enabled},
     {"run", run},
-    {"watch_thread", watch_thread},
     {NULL, NULL},
 };
 

@@ -107,8 +107,8 @@ static int send_arm(void *self, struct qs_waiter *waiter,
   return qs_datagram_wait_send(datagram, waiter, error);
 }
 
-static bool is_idle(const void *self) {
-  const struct qs_datagram *datagram = self;
+static bool is_idle(const struct qs_event *event) {
+  const struct qs_datagram *datagram = event->self;
   return datagram->is_bound && !datagram->readable.is_hopeful;
 }
 

@@ -38,9 +38,11 @@ static int open(lua_State *L) {
   qs_open_thread(L, state);
   qs_open_watch(L, state);
   qs_open_event(L, state);
+  qs_open_end_evt(L, state);
   qs_open_sync(L, state);
   qs_open_coroutine(L, state);
   qs_open_listener(L, state);
+  qs_open_listener_evt(L, state);
   qs_open_connect(L, state);
   qs_open_input(L, state);
   qs_open_output(L, state);

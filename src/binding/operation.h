@@ -89,4 +89,12 @@ void qs_push_try(lua_State *L, struct qs_state *state,
 void qs_add_operation(lua_State *L, struct qs_state *state, enum qs_type type,
                       const char *name, const struct qs_operation *operation);
 
+/* --- l_listener.c ------------------------------------------------------------- */
+
+/* An attempt to accept: the ports are to belong to `owner`. */
+int qs_accept(lua_State *L, struct qs_state *state,
+              struct qs_listener *listener, struct qs_custodian *owner,
+              struct qs_error *error);
+void qs_accept_describe(lua_State *L, void *self, struct qs_context *context);
+
 #endif
