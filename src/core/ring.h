@@ -21,20 +21,26 @@
 
 #define QS_RING_APPEND(first, element, field)                                  \
   do {                                                                         \
-    if ((first) == NULL) (first) = (element)->field.before = (element);        \
-    (element)->field.next = (first);                                           \
-    (element)->field.before = (first)->field.before;                           \
-    (first)->field.before->field.next = (element);                             \
-    (first)->field.before = (element);                                         \
+    if ((first) == NULL) {                                                     \
+      (element)->field.next = (element)->field.before = (element);             \
+      (first) = (element);                                                     \
+    } else {                                                                   \
+      (element)->field.next = (first);                                         \
+      (element)->field.before = (first)->field.before;                         \
+      (first)->field.before->field.next = (element);                           \
+      (first)->field.before = (element);                                       \
+    }                                                                          \
   } while (0)
 
 #define QS_RING_REMOVE(first, element, field)                                  \
   do {                                                                         \
-    (element)->field.before->field.next = (element)->field.next;               \
-    (element)->field.next->field.before = (element)->field.before;             \
-    if ((first) == (element))                                                  \
-      (first) =                                                                \
-          (element)->field.next == (element) ? NULL : (element)->field.next;   \
+    if ((element)->field.next == (element)) {                                  \
+      (first) = NULL;                                                          \
+    } else {                                                                   \
+      (element)->field.before->field.next = (element)->field.next;             \
+      (element)->field.next->field.before = (element)->field.before;           \
+      if ((first) == (element)) (first) = (element)->field.next;               \
+    }                                                                          \
   } while (0)
 
 /* The element behind one; NULL behind the last. */
