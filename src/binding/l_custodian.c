@@ -140,16 +140,12 @@ static bool push_port_of_thread(lua_State *L, const struct qs_member *member) {
   lua_getiuservalue(L, -2, QS_THREAD_OUTPUT);
   struct qs_input *input = lua_touserdata(L, -2);
   struct qs_output *output = lua_touserdata(L, -1);
-  if (input != NULL && &input->member == member)
-    lua_pop(L, 1);
-  else if (output != NULL && &output->member == member)
-    lua_remove(L, -2);
-  else {
-    lua_pop(L, 3);
-    return false;
-  }
-  lua_remove(L, -2);
-  return true;
+  bool is_input = input != NULL && &input->member == member;
+  bool is_output = output != NULL && &output->member == member;
+  lua_remove(L, is_output ? -2 : -1); /* the other port */
+  lua_remove(L, -2);                  /* the thread */
+  if (!is_input && !is_output) lua_pop(L, 1);
+  return is_input || is_output;
 }
 
 static bool push_served_port(lua_State *L, const struct qs_member *port) {

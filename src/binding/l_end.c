@@ -109,17 +109,17 @@ static void release(lua_State *L, struct qs_state *state,
   lua_pop(L, 1);
 }
 
-/* The coroutine's stack holds them. */
+/* The coroutine's stack holds nothing else. */
 static void keep_results(lua_State *L, struct qs_state *state,
                          struct qs_thread *thread) {
   lua_State *co = thread->L;
   int count = lua_gettop(co);
+  luaL_checkstack(L, count + 8, "too many results");
   if (count == 0) {
     lua_pushnil(L);
     release(L, state, thread);
     return;
   }
-  luaL_checkstack(L, count + 8, "too many results");
   lua_createtable(L, count, 1);
   int table = lua_gettop(L);
   lua_xmove(co, L, count);
@@ -184,7 +184,7 @@ static void keep_error(lua_State *L, struct qs_state *state,
 /* The usual end of a connection.  False when there is something to wait for, or
  * to tell. */
 static bool close_at_once(lua_State *L, struct qs_thread *thread) {
-  luaL_checkstack(L, 4, NULL);
+  luaL_checkstack(L, 8, NULL);
   qs_push_thread(L, thread);
   lua_getiuservalue(L, -1, QS_THREAD_INPUT);
   lua_getiuservalue(L, -2, QS_THREAD_OUTPUT);

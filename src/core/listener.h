@@ -36,7 +36,7 @@ struct qs_listener_options {
   bool reuse_port; /* SO_REUSEPORT */
 };
 
-/* An accepted connection; `fd` is the taker's. */
+/* A new connection, accepted or made; `fd` is the taker's. */
 struct qs_accepted {
   int fd;
   struct qs_address local; /* AF_UNSPEC: ask the kernel */
