@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
+#include <string.h>
+
 static void test_ready_list(void) {
   struct fixture f;
   struct qs_ready ready[4] = {0};
@@ -77,6 +79,21 @@ static void test_blocks(void) {
   fixture_close(&f);
 }
 
+/* Behind the beginning of a page, where some processors copy slowly to. */
+static void test_place_of_bytes(void) {
+  static const size_t capacities[] = {QS_BLOCK_SIZE, 4 * QS_BLOCK_SIZE};
+  struct fixture f;
+  fixture_open(&f);
+  for (int i = 0; i < 2; i++) {
+    struct qs_block *block = qs_block_new(capacities[i]);
+    CHECK(block != NULL && (uintptr_t)block->bytes % 4096 == 256);
+    memset(block->bytes, 'x', capacities[i]);
+    qs_loop_give_block(f.loop, block);
+  }
+  CHECK(f.loop->block_count == 1);
+  fixture_close(&f);
+}
+
 static void test_two_loops(void) {
   struct fixture one;
   struct fixture other;
@@ -97,6 +114,7 @@ static const struct check_case cases[] = {
     {"a loop is busy while a poll could still bring something", test_busy},
     {"a look does not wait", test_look},
     {"blocks are kept for reuse, but not without bound", test_blocks},
+    {"bytes lie where it is fast to receive them", test_place_of_bytes},
     {"loops know nothing of each other", test_two_loops},
 };
 

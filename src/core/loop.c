@@ -4,6 +4,27 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* The bytes of a large block begin this far behind the beginning of a page.
+ * What the kernel has received mostly lies at the beginning of one, and some
+ * processors (AMD's, with Zen 3 and 4) take three times as long to copy to an
+ * address that is the source's or a little more, modulo the size of a page. */
+enum { PAGE_SIZE = 4096, BYTES_AT = 256 };
+
+static size_t pad_of(size_t capacity) {
+  return capacity < QS_BLOCK_SIZE ? 0 : BYTES_AT - sizeof(struct qs_block);
+}
+
+static void *allocate(size_t size, size_t pad) {
+  void *memory;
+  if (pad == 0) return malloc(size);
+  if (posix_memalign(&memory, PAGE_SIZE, pad + size) != 0) return NULL;
+  return (char *)memory + pad;
+}
+
+static void free_block(struct qs_block *block) {
+  free((char *)block - pad_of(block->capacity));
+}
+
 /* No locks: one loop belongs to one OS thread; look-ups report by a pipe. */
 static struct event_base *make_base(void) {
   struct event_config *config = event_config_new();
@@ -34,7 +55,7 @@ fail:
 void qs_loop_free(struct qs_loop *loop) {
   if (loop == NULL) return;
   while (loop->block_count > 0)
-    free(loop->blocks[--loop->block_count]);
+    free_block(loop->blocks[--loop->block_count]);
   event_base_free(loop->base);
   free(loop);
 }
@@ -68,7 +89,7 @@ struct qs_ready *qs_loop_next(struct qs_loop *loop) {
 }
 
 struct qs_block *qs_block_new(size_t capacity) {
-  struct qs_block *block = malloc(sizeof *block + capacity);
+  struct qs_block *block = allocate(sizeof *block + capacity, pad_of(capacity));
   if (block == NULL) return NULL;
   block->start = 0;
   block->end = 0;
@@ -88,5 +109,5 @@ void qs_loop_give_block(struct qs_loop *loop, struct qs_block *block) {
   if (block->capacity == QS_BLOCK_SIZE && loop->block_count < QS_BLOCKS_KEPT)
     loop->blocks[loop->block_count++] = block;
   else
-    free(block);
+    free_block(block);
 }

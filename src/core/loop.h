@@ -28,7 +28,7 @@ static inline bool qs_ready_is_listed(const struct qs_ready *ready) {
   return ready->link.next != NULL;
 }
 
-/* Memory for I/O, from malloc(3).  From `start` to `end` it is in use. */
+/* Memory for I/O.  From `start` to `end` it is in use. */
 struct qs_block {
   size_t start;
   size_t end;
