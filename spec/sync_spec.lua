@@ -93,6 +93,20 @@ for name, with in pairs {["events made in C"] = plain,
       assert.equal(none, evt.sync_timeout(0, with(long, none)))
     end)
 
+    it("prefers what is ready to a time-out that has come, too", function()
+      local input, _, _, far = pair()
+      local got
+      local reader = spawn(function()
+        got = evt.sync_timeout(0.002, with(input:read_line_evt()))
+      end)
+      thread.yield()
+      far:write("just in time\n"):flush()
+      local start = os.clock()
+      while os.clock() - start < 0.01 do end -- nobody looks at the loop
+      assert(reader:wait())
+      assert.equal("just in time", got)
+    end)
+
     it("can be broken, and then nothing has been taken", function()
       local input, _, _, far = pair()
       local broken

@@ -314,6 +314,43 @@ describe("the error of a thread nobody waits for", function()
     assert.same({false, "oops"}, {t:wait()}) -- still there for who comes late
   end)
 
+  it("reaches a handler that does as it likes, but cannot wait", function()
+    local input, output, far_input, far_output = helper.pair()
+    local log_input, log_output, logged, log = helper.pair()
+    local failures = {}
+    local before = thread.on_error(function(_, err)
+      log:write(err):flush()
+      assert.equal(err, log_input:read_some()) -- it is there already
+      for i, wait in ipairs {
+        function() log_input:read_line() end,
+        thread.yield,
+        function() evt.sync(evt.after(1)) end,
+        function() evt.sync(evt.never) end,
+        quayside.run,
+      } do
+        local ok, message = pcall(wait)
+        failures[i] = not ok and message
+      end
+      log:close()
+    end)
+    spawn(error, "heard\rof", 0)
+    spawn(function()
+      quayside.sleep(0.01)
+      far_output:write("the main thread\rgoes on\n"):flush()
+    end)
+    -- What it waits for is not what the handler does meanwhile.
+    assert.equal("the main thread\rgoes on", input:read_line())
+    thread.on_error(before)
+    for i = 1, 5 do
+      assert.is_truthy(tostring(failures[i]):find(
+        i < 5 and "attempt to wait in a handler" or "by the main thread", 1,
+        true), failures[i])
+    end
+    assert.is_nil(log_input:read_some())
+    helper.close(input, output, far_input, far_output)
+    helper.close(log_input, log_output, logged)
+  end)
+
   it("does not reach it when somebody waits, or when it was killed",
      function()
     local t = spawn(error, "heard")

@@ -145,7 +145,6 @@ end
 
 local function register(slot)
   slot.is_registered = true
-  if slot.timeout then watch_timeout(slot) end
   for i = 1, slot.n do
     local case = slot[i]
     local token = case.base.block(case, slot, i)
@@ -155,6 +154,8 @@ local function register(slot)
       slot.tokens[i] = token
     end
   end
+  -- The time-out last: an event that is ready by then is preferred.
+  if slot.timeout then watch_timeout(slot) end
 end
 
 local function token_of(slot, i)

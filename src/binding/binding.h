@@ -92,6 +92,8 @@ struct qs_state {
   struct qs_resolver *resolver;
   lua_State *main;
   struct qs_thread *main_thread;
+  struct qs_thread *scheduler; /* in whose name it calls handlers of errors and
+                                  finalizers: they cannot wait */
   struct qs_thread *current;
   lua_State *active;
   struct qs_custodian *root;
@@ -239,7 +241,8 @@ void qs_break_thread(struct qs_state *state, struct qs_thread *thread,
 
 /* --- l_watch.c: what a thread waits for in a sync (event.h) --------------- */
 
-/* Withdraws all it has registered. */
+/* Withdraws all it has registered.  Also where a wait begins: one before may
+ * have been left by an error of memory. */
 void qs_unwatch(struct qs_state *state, struct qs_thread *thread);
 /* Frees what is kept for reuse. */
 void qs_forget_spares(struct qs_state *state);

@@ -57,7 +57,9 @@ QS_HOT static int operate_k(lua_State *L, int status, lua_KContext context) {
 }
 
 bool qs_can_wait(lua_State *L, const struct qs_state *state) {
-  if (L != state->active || state->current->is_dying) return false;
+  const struct qs_thread *thread = state->current;
+  if (L != state->active || thread->is_dying || thread == state->scheduler)
+    return false;
   return L == state->main || lua_isyieldable(L);
 }
 

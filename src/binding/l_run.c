@@ -55,6 +55,8 @@ void qs_prepare_wait(lua_State *L, struct qs_state *state) {
            "attempt to wait inside a coroutine that quayside does not know: "
            "make it with quayside.coroutine, or call "
            "quayside.coroutine.install() first");
+  if (thread == state->scheduler)
+    refuse(L, state, "attempt to wait in a handler of errors or a finalizer");
   if (thread->is_dying)
     refuse(L, state, "attempt to wait in a thread that is being killed");
   if (L != state->main && !lua_isyieldable(L))
@@ -109,6 +111,12 @@ static void give_turn(struct qs_state *state, struct qs_thread *thread,
   thread->phase = QS_PHASE_RUNNING;
 }
 
+/* The main thread is parked; what runs is the scheduler. */
+static void step_aside(struct qs_state *state) {
+  give_turn(state, state->scheduler, state->main);
+  state->main_thread->phase = QS_PHASE_PARKED;
+}
+
 /* What lua_resume brought back. */
 static void settle(struct qs_state *state, struct qs_thread *thread,
                    int status) {
@@ -136,8 +144,7 @@ static void resume(struct qs_state *state, struct qs_thread *thread) {
   give_turn(state, thread, L);
   qs_loop_unpost(state->loop, &thread->waiter.ready);
   int status = lua_resume(L, state->main, arguments, &results);
-  give_turn(state, state->main_thread, state->main);
-  state->main_thread->phase = QS_PHASE_PARKED;
+  step_aside(state);
   settle(state, thread, status);
   qs_output_send_marked(&state->dirty);
 }
@@ -180,7 +187,7 @@ bool qs_run_turn(struct qs_state *state) {
   size_t count = state->loop->ready_count;
   qs_output_send_marked(&state->dirty);
   qs_interrupt_refresh(state);
-  state->main_thread->phase = QS_PHASE_PARKED;
+  step_aside(state);
   /* Looking may wait, and there must be somebody left to wait for. */
   bool can_go_on =
       run_round(state) || state->thread_count == 0 || look(state, count);
@@ -196,7 +203,7 @@ void qs_run_until_woken(struct qs_state *state) {
   if (state->turns >= TURNS) qs_loop_poll(state->loop, false);
   for (;;) {
     size_t count = state->loop->ready_count;
-    self->phase = QS_PHASE_PARKED;
+    step_aside(state);
     if (run_round(state)) break;
     if (!look(state, count)) qs_loop_poll(state->loop, true);
   }

@@ -84,11 +84,12 @@ static int try_all(lua_State *L, struct qs_state *state, int last, bool asks) {
   return outcome;
 }
 
+/* The time-out last: an event that is ready by then is preferred. */
 static void watch_all(lua_State *L, struct qs_state *state, int last) {
-  if (!lua_isnil(L, TIMEOUT))
-    qs_watch_time(L, state, lua_tonumber(L, TIMEOUT), TIMED_OUT);
   for (int i = FIRST; i <= last; i++)
     qs_event_watch(L, state, lua_touserdata(L, i), i - FIRST + 1);
+  if (!lua_isnil(L, TIMEOUT))
+    qs_watch_time(L, state, lua_tonumber(L, TIMEOUT), TIMED_OUT);
 }
 
 /* Those that have stirred, in the order of their registration. */
@@ -144,6 +145,7 @@ static int begin_k(lua_State *L, int status, lua_KContext context) {
 /* The arguments have been checked in sync.lua. */
 static int sync_events(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
+  qs_unwatch(state, state->current);
   if (lua_toboolean(L, ENABLES_BREAK)) {
     state->current->is_wait_breakable = true;
     qs_prepare_wait(L, state);

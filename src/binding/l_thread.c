@@ -112,10 +112,16 @@ int qs_begin_connection(lua_State *L, struct qs_state *state,
   return 0;
 }
 
+/* The main thread, or the scheduler in its place. */
+static bool is_first(const struct qs_state *state,
+                     const struct qs_thread *thread) {
+  return thread == state->main_thread || thread == state->scheduler;
+}
+
 /* A thread nobody could ever have woken; or any, when the state is closed. */
 static void bury(struct qs_state *state, struct qs_thread *thread) {
   thread->phase = QS_PHASE_DEAD;
-  if (thread != state->main_thread) state->thread_count--;
+  if (!is_first(state, thread)) state->thread_count--;
   qs_waiter_leave(state->loop, &thread->waiter);
   qs_unwatch(state, thread);
   qs_leave_visits(thread);
@@ -145,7 +151,7 @@ static void *join_check(lua_State *L, struct qs_state *state) {
   struct qs_thread *thread = check_thread(L, state, 1);
   luaL_argcheck(L, thread != state->current, 1,
                 "a thread cannot wait for itself");
-  luaL_argcheck(L, thread != state->main_thread, 1,
+  luaL_argcheck(L, !is_first(state, thread), 1,
                 "the main thread cannot be waited for");
   lua_settop(L, 1);
   /* No turn is given up before the wait: a death is to find who waits. */
@@ -215,7 +221,7 @@ static int current(lua_State *L) {
 static int kill(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   struct qs_thread *thread = check_thread(L, state, 1);
-  luaL_argcheck(L, thread != state->main_thread, 1,
+  luaL_argcheck(L, !is_first(state, thread), 1,
                 "the main thread cannot be killed");
   qs_thread_kill(state, thread);
   return qs_end_if_killed(L, state, 0);
@@ -273,6 +279,7 @@ static int sleep_seconds(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   lua_Number seconds = qs_check_seconds(L, 1);
   qs_prepare_wait(L, state);
+  qs_unwatch(state, state->current);
   qs_watch_time(L, state, seconds, 1);
   return sleep_k(L, LUA_OK, 0);
 }
@@ -296,7 +303,8 @@ static int yield(lua_State *L) {
 /* core.run(): until all threads are done, or none left can ever run. */
 static int run(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
-  if (L != state->main || L != state->active)
+  if (L != state->main || L != state->active ||
+      state->current != state->main_thread)
     return luaL_error(L, "run must be called by the main thread");
   while (state->thread_count > 0) {
     bool can_go_on = qs_run_turn(state);
@@ -306,18 +314,24 @@ static int run(lua_State *L) {
   return 0;
 }
 
-static void make_main_thread(lua_State *L, struct qs_state *state) {
+/* One that was there before all others, and runs on the main chunk's stack. */
+static struct qs_thread *make_first(lua_State *L, struct qs_state *state) {
   struct qs_thread *thread = push_thread_record(L, state, 1);
   thread->L = state->main;
   thread->custodian = state->root;
   qs_custodian_retain(thread->custodian);
   thread->is_break_enabled = true;
   thread->phase = QS_PHASE_RUNNING;
-  state->main_thread = thread;
-  state->current = thread;
-  state->active = state->main;
   qs_anchor(L, thread, -1);
   lua_pop(L, 1);
+  return thread;
+}
+
+static void make_main_thread(lua_State *L, struct qs_state *state) {
+  state->scheduler = make_first(L, state);
+  state->main_thread = make_first(L, state);
+  state->current = state->main_thread;
+  state->active = state->main;
 }
 
 static const luaL_Reg metamethods[] = {

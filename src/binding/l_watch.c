@@ -212,6 +212,7 @@ static int prepare_k(lua_State *L, int status, lua_KContext context) {
  * whose syncs never have to wait gives up its turn here, now and then. */
 static int prepare(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
+  qs_unwatch(state, state->current);
   if (lua_toboolean(L, 1)) {
     state->current->is_wait_breakable = true;
     qs_prepare_wait(L, state);

@@ -37,7 +37,7 @@ struct qs_operation {
 };
 
 /* Can the current thread wait here: not in a foreign coroutine, a C call that
- * cannot yield, or while it is being killed? */
+ * cannot yield, a handler of errors, or while it is being killed? */
 bool qs_can_wait(lua_State *L, const struct qs_state *state);
 
 /* Counts an operation of the current thread.  True when it has had so many
