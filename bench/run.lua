@@ -10,7 +10,7 @@ local report = require "runner.report"
 local USAGE = "usage: run.sh [--quick] [--case NAME]... [--peer NAME]... "
   .. "[--rounds N] [--slice SECONDS]"
 
-local full = { rounds = 7, slice = 0.4, idle_rounds = 3, own_count = 100000 }
+local full = { rounds = 20, slice = 0.15, idle_rounds = 3, own_count = 100000 }
 local quick = { rounds = 3, slice = 0.15, idle_rounds = 1, own_count = 30000 }
 
 local function say(line)

@@ -13,10 +13,6 @@ local queue = require "quayside.queue"
 local Channel = {__name = "quayside.channel"}
 Channel.__index = Channel
 
-local function join(waiting, event, slot, i)
-  return waiting:join {slot = slot, i = i, event = event}
-end
-
 local function withdraw(_, entry)
   if entry.queue then entry.queue:leave(entry) end
 end
@@ -34,7 +30,7 @@ local get = {
     return false
   end,
   block = function(event, slot, i)
-    return join(event.channel.getters, event, slot, i)
+    return event.channel.getters:join(slot, i, event)
   end,
   withdraw = withdraw,
   idle = function(event)
@@ -54,7 +50,7 @@ local put = {
     return false
   end,
   block = function(event, slot, i)
-    return join(event.channel.putters, event, slot, i)
+    return event.channel.putters:join(slot, i, event)
   end,
   withdraw = withdraw,
   idle = function(event)

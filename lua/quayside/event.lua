@@ -131,7 +131,7 @@ local latch = {
     return true, event
   end,
   block = function(event, slot, i)
-    return event.waiting:join {slot = slot, i = i}
+    return event.waiting:join(slot, i)
   end,
   withdraw = function(event, entry)
     event.waiting:leave(entry)

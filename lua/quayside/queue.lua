@@ -8,11 +8,14 @@
 local Queue = {__name = "quayside.queue"}
 Queue.__index = Queue
 
---- Puts an entry, a table that is in no queue, at the end.
-function Queue:join(entry)
+--- Puts slot and number of a case at the end, with what else its class keeps
+-- there.
+-- @treturn table the entry: `slot`, `i`, `event`
+function Queue:join(slot, i, event)
   local last = self.last
-  entry.queue = self
-  entry.before = last
+  -- All fields are named here so that the table need not grow.
+  local entry = {slot = slot, i = i, event = event, queue = self,
+                 before = last, after = nil}
   if last then last.after = entry else self.first = entry end
   self.last = entry
   return entry

@@ -18,7 +18,7 @@ local wait = {
     return true, self
   end,
   block = function(event, slot, i)
-    return event.semaphore.waiters:join {slot = slot, i = i}
+    return event.semaphore.waiters:join(slot, i)
   end,
   withdraw = function(event, entry)
     event.semaphore.waiters:leave(entry)
@@ -34,7 +34,7 @@ local peek = {
     return true, event
   end,
   block = function(event, slot, i)
-    return event.semaphore.peekers:join {slot = slot, i = i}
+    return event.semaphore.peekers:join(slot, i)
   end,
   withdraw = function(event, entry)
     event.semaphore.peekers:leave(entry)

@@ -39,9 +39,9 @@ local function leave_queues(slot)
   local tokens = slot.tokens
   if not tokens then return end
   slot.tokens = false
-  for i, token in pairs(tokens) do
-    local case = slot[i]
-    local withdraw = case.base.withdraw
+  for i = 1, slot.n do
+    local case, token = slot[i], tokens[i]
+    local withdraw = token and case.base.withdraw
     if withdraw then withdraw(case, token) end
   end
 end
@@ -150,8 +150,8 @@ local function register(slot)
     local token = case.base.block(case, slot, i)
     if token then
       slot.thread = slot.thread or core.current()
-      slot.tokens = slot.tokens or {}
-      slot.tokens[i] = token
+      if slot.tokens then slot.tokens[i] = token
+      else slot.tokens = {[i] = token} end
     end
   end
   -- The time-out last: an event that is ready by then is preferred.
