@@ -176,7 +176,7 @@ size_t threads_count(void) {
   return count;
 }
 
-/* Nothing tells when a detached thread is gone; SIGALRM bounds the wait. */
+/* Nothing tells when a thread is gone from there; SIGALRM bounds the wait. */
 void threads_await(size_t count) {
   while (threads_count() != count)
     usleep(1000);

@@ -18,8 +18,8 @@ static void move(struct qs_buffer *buffer, struct qs_loop *loop,
 static bool slide(struct qs_buffer *buffer, size_t room) {
   struct qs_block *block = buffer->block;
   size_t length = qs_buffer_length(buffer);
-  if (block == NULL || block->capacity < QS_BLOCK_SIZE ||
-      block->capacity - length < room || block->start < length)
+  if (block->capacity < QS_BLOCK_SIZE || block->capacity - length < room ||
+      block->start < length)
     return false;
   memcpy(block->bytes, block->bytes + block->start, length);
   block->start = 0;
@@ -35,14 +35,24 @@ static struct qs_block *block_for(struct qs_loop *loop, size_t needed) {
                                    : qs_block_new(capacity);
 }
 
+static int fail(struct qs_error *error) {
+  qs_error_posix(error, "buffer", NULL);
+  return -1;
+}
+
+/* The first time there is nothing to move. */
+static int begin(struct qs_buffer *buffer, struct qs_loop *loop, size_t room,
+                 struct qs_error *error) {
+  buffer->block = block_for(loop, room);
+  return buffer->block == NULL ? fail(error) : 0;
+}
+
 int qs_buffer_grow(struct qs_buffer *buffer, struct qs_loop *loop, size_t room,
                    struct qs_error *error) {
+  if (buffer->block == NULL) return begin(buffer, loop, room, error);
   if (slide(buffer, room)) return 0;
   struct qs_block *block = block_for(loop, qs_buffer_length(buffer) + room);
-  if (block == NULL) {
-    qs_error_posix(error, "buffer", NULL);
-    return -1;
-  }
+  if (block == NULL) return fail(error);
   move(buffer, loop, block);
   return 0;
 }
