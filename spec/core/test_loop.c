@@ -81,7 +81,7 @@ static void test_blocks(void) {
 
 /* Behind the beginning of a page, where some processors copy slowly to. */
 static void test_place_of_bytes(void) {
-  static const size_t capacities[] = {QS_BLOCK_SIZE, 4 * QS_BLOCK_SIZE};
+  static const size_t capacities[] = {QS_BLOCK_SIZE, (size_t)4 * QS_BLOCK_SIZE};
   struct fixture f;
   fixture_open(&f);
   for (int i = 0; i < 2; i++) {
