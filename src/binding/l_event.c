@@ -113,19 +113,7 @@ static int try_event(lua_State *L) {
   struct qs_state *state = qs_state_of(L);
   check_event(L, state);
   lua_settop(L, 3);
-  int outcome = qs_event_try(L, state, 1, lua_toboolean(L, 3), true);
-  if (outcome == QS_OP_AGAIN) {
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  if (outcome == QS_OP_FAILED) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
-  lua_pushboolean(L, 1);
-  lua_insert(L, -outcome - 1);
-  return outcome + 1;
+  return qs_answer(L, qs_event_try(L, state, 1, lua_toboolean(L, 3), true));
 }
 
 /* block(event, slot, tag) */

@@ -114,8 +114,7 @@ static int block(lua_State *L) {
   return qs_operate(L, binding->state, binding->operation, self);
 }
 
-/* false; true and the results; nil and the error, which is on top. */
-static int answer(lua_State *L, int outcome) {
+int qs_answer(lua_State *L, int outcome) {
   if (outcome == QS_OP_AGAIN) {
     lua_pushboolean(L, 0);
     return 1;
@@ -139,7 +138,7 @@ static int try_once(lua_State *L) {
   int outcome = operation->attempt(L, binding->state, self, &error);
   if (outcome == QS_OP_FAILED) qs_push_failure(L, operation, self, &error);
   if (outcome == QS_OP_OBJECT) outcome = qs_push_object(L);
-  return answer(L, outcome);
+  return qs_answer(L, outcome);
 }
 
 static void push(lua_State *L, struct qs_state *state,

@@ -48,6 +48,10 @@ bool qs_must_pause(lua_State *L, struct qs_state *state);
 QS_COLD void qs_push_failure(lua_State *L, const struct qs_operation *operation,
                              void *self, const struct qs_error *error);
 
+/* What a try tells Lua of its outcome, whose results or error object are on
+ * top: false; or true and the results; or nil and the error. */
+int qs_answer(lua_State *L, int outcome);
+
 /* Goes on with a blocking call whose arguments have been checked. */
 QS_SHARED int qs_operate(lua_State *L, struct qs_state *state,
                          const struct qs_operation *operation, void *self);
