@@ -154,7 +154,6 @@ local function register(slot)
       else slot.tokens = {[i] = token} end
     end
   end
-  -- The time-out last: an event that is ready by then is preferred.
   if slot.timeout then watch_timeout(slot) end
 end
 

@@ -72,6 +72,11 @@ struct qs_event {
 
 enum { QS_EVENT_OBJECT = 1, QS_EVENT_VALUES };
 
+/* The outcome of an attempt that only looks. */
+static inline int qs_when(bool is_so) {
+  return is_so ? QS_OP_OBJECT : QS_OP_AGAIN;
+}
+
 /* Pushes an event of an object, which is at index 1.  The other user values are
  * the caller's to set. */
 struct qs_event *qs_push_event(lua_State *L, struct qs_state *state,

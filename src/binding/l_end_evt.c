@@ -5,10 +5,6 @@
  * Events of what ends: threads die, custodians are shut down.
  */
 
-static int when(bool is_so) {
-  return is_so ? QS_OP_OBJECT : QS_OP_AGAIN;
-}
-
 /* --- threads -------------------------------------------------------------------- */
 
 static int death_attempt(lua_State *L, struct qs_state *state, void *self,
@@ -17,7 +13,7 @@ static int death_attempt(lua_State *L, struct qs_state *state, void *self,
   (void)L;
   (void)state;
   (void)error;
-  return when(thread->phase == QS_PHASE_DEAD);
+  return qs_when(thread->phase == QS_PHASE_DEAD);
 }
 
 static int death_arm(void *self, struct qs_waiter *waiter,
@@ -56,7 +52,7 @@ static int shutdown_attempt(lua_State *L, struct qs_state *state, void *self,
   (void)L;
   (void)state;
   (void)error;
-  return when(custodian->is_shut_down);
+  return qs_when(custodian->is_shut_down);
 }
 
 int qs_shutdown_arm(void *self, struct qs_waiter *waiter,

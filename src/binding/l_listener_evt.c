@@ -27,7 +27,7 @@ static int ready_attempt(lua_State *L, struct qs_state *state, void *self,
   (void)L;
   (void)state;
   (void)error;
-  return qs_listener_is_ready(self) ? QS_OP_OBJECT : QS_OP_AGAIN;
+  return qs_when(qs_listener_is_ready(self));
 }
 
 static const struct qs_operation be_ready = {.attempt = ready_attempt};

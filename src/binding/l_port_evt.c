@@ -29,16 +29,12 @@ static const struct qs_operation end_of_file = {
     .describe = qs_input_op_describe,
 };
 
-static int when(bool is_so) {
-  return is_so ? QS_OP_OBJECT : QS_OP_AGAIN;
-}
-
 static int input_ready_attempt(lua_State *L, struct qs_state *state, void *self,
                                struct qs_error *error) {
   (void)L;
   (void)state;
   (void)error;
-  return when(qs_input_is_ready(self));
+  return qs_when(qs_input_is_ready(self));
 }
 
 static int input_closed_attempt(lua_State *L, struct qs_state *state,
@@ -47,14 +43,14 @@ static int input_closed_attempt(lua_State *L, struct qs_state *state,
   (void)L;
   (void)state;
   (void)error;
-  return when(input->stream == NULL);
+  return qs_when(input->stream == NULL);
 }
 
 static int output_ready_attempt(lua_State *L, struct qs_state *state,
                                 void *self, struct qs_error *error) {
   (void)L;
   (void)error;
-  return when(qs_output_op_is_ready(state, self));
+  return qs_when(qs_output_op_is_ready(state, self));
 }
 
 static int output_closed_attempt(lua_State *L, struct qs_state *state,
@@ -62,7 +58,7 @@ static int output_closed_attempt(lua_State *L, struct qs_state *state,
   (void)L;
   (void)state;
   (void)error;
-  return when(qs_output_op_is_closed(self));
+  return qs_when(qs_output_op_is_closed(self));
 }
 
 /* These cannot fail, so they need no name. */

@@ -84,7 +84,6 @@ static int try_all(lua_State *L, struct qs_state *state, int last, bool asks) {
   return outcome;
 }
 
-/* The time-out last: an event that is ready by then is preferred. */
 static void watch_all(lua_State *L, struct qs_state *state, int last) {
   for (int i = FIRST; i <= last; i++)
     qs_event_watch(L, state, lua_touserdata(L, i), i - FIRST + 1);

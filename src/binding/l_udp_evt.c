@@ -9,16 +9,12 @@
 
 /* --- trying ----------------------------------------------------------------- */
 
-static int when(bool is_so) {
-  return is_so ? QS_OP_OBJECT : QS_OP_AGAIN;
-}
-
 static int can_receive_attempt(lua_State *L, struct qs_state *state, void *self,
                                struct qs_error *error) {
   (void)L;
   (void)state;
   (void)error;
-  return when(qs_datagram_can_receive(self));
+  return qs_when(qs_datagram_can_receive(self));
 }
 
 static int can_send_attempt(lua_State *L, struct qs_state *state, void *self,
@@ -26,7 +22,7 @@ static int can_send_attempt(lua_State *L, struct qs_state *state, void *self,
   (void)L;
   (void)state;
   (void)error;
-  return when(qs_datagram_can_send(self));
+  return qs_when(qs_datagram_can_send(self));
 }
 
 /* These cannot fail, so they need no name. */
